@@ -1,0 +1,99 @@
+# The commands of the repository. `make` alone lists them. Everything a fresh Debian machine lacks beyond Rust and
+# Node is installed by scripts/need, and only when it is missing.
+
+DATA ?= data
+LISTEN ?= 127.0.0.1:8080
+BENCH ?=
+
+CARGO_TARGET_DIR ?= target
+STARLING_RELEASE := $(CARGO_TARGET_DIR)/release/starling
+# An absolute path, because npm runs its scripts inside the packages' folders.
+export STARLING_BIN ?= $(abspath $(CARGO_TARGET_DIR)/debug/starling)
+
+NODE_MODULES := node_modules/.package-lock.json
+STEP := @scripts/step
+
+# Steps come in their written order and share two cores well enough by themselves.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help run dev test bench lint fmt clean \
+	need-build need-test build-web build-release build-debug \
+	check-format check-lints check-tidy test-rust test-scripts check-generated test-browser test-docs
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## ---- use
+
+run: build-release ## Build everything and serve (DATA=data LISTEN=127.0.0.1:8080)
+	@exec $(STARLING_RELEASE) serve --data $(DATA) --listen $(LISTEN)
+
+dev: build-release ## Build everything and serve with demo people, rooms and history
+	@exec $(STARLING_RELEASE) dev --listen $(LISTEN)
+
+bench: need-build ## Measure (BENCH='arguments of the driver')
+	$(STEP) 'Benchmarks' cargo run --locked --release --package starling-bench -- $(BENCH)
+
+## ---- judge
+
+test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
+	@echo 'all tests passed'
+
+lint: check-format build-web check-lints build-debug check-tidy ## Only formatting, lints and the tidy checks
+
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+check-format:
+	$(STEP) 'Format of the Rust code' cargo fmt --all --check
+
+# The server embeds web/dist, so it must be there before anything compiles it.
+check-lints: need-build build-web
+	$(STEP) 'Clippy, warnings denied' cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Binaries and tests in one go: the same features, so nothing is compiled twice and `cargo test` finds all ready.
+build-debug: need-build build-web
+	$(STEP) 'Build of the binaries and the Rust tests' cargo build --locked --workspace --bins --tests --examples
+
+check-tidy: build-debug
+	$(STEP) 'Tidy checks' $(CARGO_TARGET_DIR)/debug/xtask tidy
+
+test-rust: build-debug ## The Rust tests
+	$(STEP) 'Rust tests' cargo test --locked --workspace --quiet
+
+test-scripts: build-debug build-web ## Types and unit tests of the SDK and the web client
+	$(STEP) 'SDK: types, tests and size' npm test --workspace sdk/typescript
+	$(STEP) 'SDK against a real server' npm run test:server --workspace sdk/typescript
+	$(STEP) 'Web client: types and unit tests' npm test --workspace web
+
+check-generated: build-debug $(NODE_MODULES)
+	$(STEP) 'Generated files are fresh' npm run check:generated --workspace sdk/typescript
+
+test-browser: need-test build-debug build-web ## The end-to-end tests in Chromium
+	$(STEP) 'End to end in Chromium' npm run e2e --workspace web
+
+test-docs: need-test build-debug build-web ## The examples of the documentation
+	$(STEP) 'Examples of the documentation' $(CARGO_TARGET_DIR)/debug/xtask docs-examples --starling $(STARLING_BIN)
+
+## ---- build
+
+build-web: $(NODE_MODULES)
+	$(STEP) 'Build of the SDK and the web client' npm run build --workspaces
+
+build-release: need-build build-web
+	$(STEP) 'Build of the server' cargo build --locked --release --package server
+
+$(NODE_MODULES): package-lock.json
+	$(STEP) 'JavaScript packages' npm ci --no-audit --no-fund
+	@touch $@
+
+need-build:
+	@scripts/need cc=build-essential
+
+need-test: need-build
+	@scripts/need chromium=chromium curl=curl
+	@cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 || rustup component add clippy rustfmt
+
+clean: ## Remove what builds made (not your data)
+	cargo clean
+	rm -rf node_modules sdk/typescript/dist web/dist web/test-results web/playwright-report

@@ -1,0 +1,289 @@
+//! The port: units of work that go in, rows that come out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, Head, Member,
+    PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
+};
+use smol_str::SmolStr;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+/// Commits that may wait in the feed before the writer waits for its reader.
+pub const FEED_COMMITS_MAX: usize = 1024;
+/// Client ids that are remembered for each device.
+pub const WINDOW_ENTRIES_MAX: usize = 256;
+
+/// Why the store failed; nothing of the unit is written (or, after `Unavailable` of a commit, it is unknown whether it is).
+#[derive(Debug, Clone, Error)]
+pub enum StoreError {
+    /// It can't write at the moment (disk full, fsync failed, shut down).
+    #[error("storage is unavailable: {0}")]
+    Unavailable(Arc<str>),
+    /// The data is not what it must be.
+    #[error("stored data is damaged: {0}")]
+    Damaged(Arc<str>),
+}
+
+/// One atomic piece of work.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The app it belongs to.
+    pub app: AppId,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// What to write.
+    pub work: Work,
+}
+
+/// What a unit writes.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Changes of a room.
+    Room(RoomWork),
+    /// Changes of accounts, all or nothing, in order.
+    Account(Vec<AccountChange>),
+    /// A follower's step: its effects and its cursor together.
+    Follower(FollowerStep),
+}
+
+/// Changes of a room by an actor.
+#[derive(Debug, Clone)]
+pub struct RoomWork {
+    /// The room.
+    pub room: RoomId,
+    /// Who.
+    pub actor: UserId,
+    /// By which device.
+    pub device: DeviceId,
+    /// The device's own id for the command; a repeat is answered with the first receipt.
+    pub client_id: Option<ClientId>,
+    /// What the command was, to tell a repeat from a mix-up.
+    pub fingerprint: u64,
+    /// What to write.
+    pub changes: Changes,
+}
+
+/// How far a follower has come, and what it counted on the way.
+#[derive(Debug, Clone)]
+pub struct FollowerStep {
+    /// The follower's name.
+    pub name: &'static str,
+    /// The commit it had reached before; if the store knows another one, it is a conflict.
+    pub from: CommitNumber,
+    /// The commit it has reached.
+    pub to: CommitNumber,
+    /// Amounts to add to counters, by (day since 1970, name).
+    pub counts: BTreeMap<(u32, SmolStr), u64>,
+}
+
+/// What became of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Written and durable.
+    Done(Receipt),
+    /// A repeat: the receipt of the first time. Nothing is written.
+    Duplicate(Receipt),
+    /// The client id was used for another command. Nothing is written.
+    ClientIdReused,
+    /// The world is not as the unit supposes (see [`domain::Expectation`], [`AccountChange`]). Nothing is written.
+    Conflict,
+}
+
+/// Where a unit was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The room, for room work.
+    pub room: Option<RoomId>,
+    /// Seq of the first event written; the head if none was.
+    pub seq: Seq,
+    /// The commit.
+    pub commit: CommitNumber,
+}
+
+/// One commit, as the feed tells it.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The app.
+    pub app: AppId,
+    /// Its number.
+    pub number: CommitNumber,
+    /// New events; in each room ascending.
+    pub events: Vec<Arc<Event>>,
+    /// Cursors that moved, as they are now.
+    pub cursors: Vec<MovedCursors>,
+    /// Devices that ended.
+    pub revoked: Vec<DeviceId>,
+    /// Users whose profile or state changed.
+    pub users: Vec<UserId>,
+}
+
+/// Cursors that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedCursors {
+    /// Where.
+    pub room: RoomId,
+    /// Whose.
+    pub user: UserId,
+    /// How far now.
+    pub cursors: Cursors,
+}
+
+/// One line of the commit journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// The commit.
+    pub commit: CommitNumber,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The new events by room.
+    pub rooms: Vec<(RoomId, SeqRange)>,
+}
+
+/// A room with what some users are in it, all of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSnapshot {
+    /// The room.
+    pub room: Room,
+    /// Where its log ends.
+    pub head: Head,
+    /// The users asked for, in the order asked.
+    pub members: Vec<Option<Membership>>,
+}
+
+/// A member and their cursors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The member.
+    pub member: Member,
+    /// Their cursors.
+    pub cursors: Cursors,
+}
+
+/// A room in a user's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRoom {
+    /// The room.
+    pub room: Room,
+    /// Where its log ends.
+    pub head: Head,
+    /// The user in it.
+    pub me: Membership,
+    /// The last message of the log.
+    pub last_message: Option<Entry>,
+    /// The other user of a direct room.
+    pub peer: Option<Membership>,
+}
+
+/// What changed for a user since a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The rooms, oldest change first (see [`Store::changed_rooms`]).
+    pub rooms: Vec<ListedRoom>,
+    /// Everything up to this commit is told.
+    pub commit: CommitNumber,
+    /// Whether there is more after it.
+    pub more: bool,
+}
+
+/// The database, as the engine sees it. Every call works inside one app.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Writes a unit and answers once it is durable. Units that wait at the same time are written together.
+    async fn commit(&self, unit: Unit) -> Result<Outcome, StoreError>;
+
+    /// The commits of this process from now on, in order. There is one reader: a second call gives `None`.
+    fn feed(&self) -> Option<mpsc::Receiver<Arc<Commit>>>;
+
+    /// All apps, by id.
+    async fn apps(&self) -> Result<Vec<App>, StoreError>;
+
+    /// The last commit of an app.
+    async fn head(&self, app: &AppId) -> Result<CommitNumber, StoreError>;
+
+    /// The users of these ids that exist, by id.
+    async fn users(&self, app: &AppId, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
+
+    /// Users whose id, or a word of whose display name, begins with `query` (case folded; empty: all), by id, after `after`.
+    async fn search_users(
+        &self,
+        app: &AppId,
+        query: &str,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError>;
+
+    /// A user's password.
+    async fn password(&self, app: &AppId, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
+
+    /// Whether the app has an administrator who is not disabled.
+    async fn has_admin(&self, app: &AppId) -> Result<bool, StoreError>;
+
+    /// A device that is not revoked.
+    async fn device(&self, app: &AppId, id: &DeviceId) -> Result<Option<Device>, StoreError>;
+
+    /// A user's devices, newest first.
+    async fn devices(&self, app: &AppId, user: &UserId) -> Result<Vec<Device>, StoreError>;
+
+    /// A room with what these users are in it.
+    async fn room(&self, app: &AppId, room: &RoomId, users: &[&UserId]) -> Result<Option<RoomSnapshot>, StoreError>;
+
+    /// The direct room of a pair (in either order).
+    async fn direct_room(&self, app: &AppId, pair: [&UserId; 2]) -> Result<Option<RoomId>, StoreError>;
+
+    /// Members of a room that are invited or joined, by user id, after `after`.
+    async fn members(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError>;
+
+    /// Ids of the rooms that a user is joined in or invited to.
+    async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError>;
+
+    /// Whether two users are joined in the same room.
+    async fn share_room(&self, app: &AppId, users: [&UserId; 2]) -> Result<bool, StoreError>;
+
+    /// What checks need to know of an event as a target; `None` if there is no such seq.
+    async fn target(&self, app: &AppId, room: &RoomId, seq: Seq, viewer: &UserId)
+    -> Result<Option<Target>, StoreError>;
+
+    /// The events of these ranges (ascending, apart), with what has become of them, as the viewer sees it; and the
+    /// room's head of the same moment.
+    async fn entries(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        ranges: &[SeqRange],
+        viewer: &UserId,
+    ) -> Result<(Vec<Entry>, Seq), StoreError>;
+
+    /// The rooms of a user that changed after `since`: joined ones by new events or moved cursors of the user (or of the
+    /// peer of a direct room), others by a change of the membership itself. With `since` 0 the rooms left are not told.
+    ///
+    /// At most about `limit` rooms, oldest change first; rooms changed by one commit are never divided.
+    async fn changed_rooms(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        since: CommitNumber,
+        limit: usize,
+    ) -> Result<Changed, StoreError>;
+
+    /// The journal after a commit. Commits that wrote no events may be left out.
+    async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError>;
+
+    /// How far a follower has come.
+    async fn follower(&self, app: &AppId, name: &str) -> Result<CommitNumber, StoreError>;
+
+    /// Counters of the statistics follower, from a day on (days since 1970), by day and name.
+    async fn counts(&self, app: &AppId, from_day: u32) -> Result<BTreeMap<(u32, SmolStr), u64>, StoreError>;
+
+    /// Writes what is waiting and closes; later commits are `Unavailable`.
+    async fn close(&self);
+}

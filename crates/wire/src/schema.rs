@@ -1,0 +1,139 @@
+//! All schemas of the native wire as one OpenAPI document without paths.
+//!
+//! The SDKs' types are generated from it, so it lists everything that travels, WebSocket frames and error codes
+//! included. `door-web` takes the same components and adds the paths.
+
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::{Components, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
+
+use crate::Code;
+
+/// A stable error code as it stands in `Problem.code`; the schema is made from [`Code::ALL`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorCode(pub String);
+
+impl PartialSchema for ErrorCode {
+    fn schema() -> RefOr<Schema> {
+        let codes = Code::ALL.iter().map(|code| code.info().code);
+        let table: Vec<_> = Code::ALL
+            .iter()
+            .map(|code| {
+                let info = code.info();
+                serde_json::json!({
+                    "code": info.code,
+                    "status": info.status,
+                    "retryable": info.retryable,
+                    "en": info.en,
+                    "zh": info.zh,
+                })
+            })
+            .collect();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Every error code of the native wire; `x-codes` says what is known of each."))
+            .enum_values(Some(codes))
+            .extensions(Some(ExtensionsBuilder::new().add("x-codes", table).build()))
+            .into()
+    }
+}
+
+impl ToSchema for ErrorCode {}
+
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    ErrorCode,
+    // account.rs
+    crate::RegisterRequest,
+    crate::LoginRequest,
+    crate::RefreshRequest,
+    crate::Session,
+    crate::PasswordChange,
+    crate::UserKind,
+    crate::User,
+    crate::Me,
+    crate::ProfileUpdate,
+    crate::Device,
+    crate::DeviceList,
+    crate::UserSearch,
+    crate::UserPage,
+    crate::ServerInfo,
+    crate::Limits,
+    crate::PresenceList,
+    crate::Presence,
+    crate::PresenceWatch,
+    // error.rs
+    crate::Problem,
+    crate::FieldError,
+    // event.rs
+    crate::Event,
+    crate::EventBody,
+    crate::Message,
+    crate::Edited,
+    crate::Deleted,
+    crate::Reaction,
+    crate::Content,
+    crate::TextContent,
+    crate::TextFormat,
+    crate::RoomSettings,
+    crate::EventRange,
+    crate::EventPage,
+    crate::SendMessage,
+    crate::EditMessage,
+    crate::DeleteMessage,
+    crate::SetReactions,
+    crate::Receipt,
+    // room.rs
+    crate::RoomKind,
+    crate::JoinRule,
+    crate::HistoryVisibility,
+    crate::MemberState,
+    crate::Levels,
+    crate::Room,
+    crate::Membership,
+    crate::Cursors,
+    crate::Peer,
+    crate::Member,
+    crate::MemberRange,
+    crate::MemberPage,
+    crate::CreateRoom,
+    crate::OpenDirect,
+    crate::UpdateRoom,
+    crate::MemberRef,
+    crate::SetLevel,
+    crate::Plain,
+    crate::SetCursors,
+    crate::MemberCursors,
+    crate::CursorList,
+    crate::SetTyping,
+    // sync.rs
+    crate::SyncRequest,
+    crate::SyncAnswer,
+    // frame.rs
+    crate::Connect,
+    crate::Connected,
+    crate::RenewToken,
+    crate::Renewed,
+    crate::DeviceRef,
+    crate::Nothing,
+    crate::Request,
+    crate::Operation,
+    crate::Response,
+    crate::Push,
+)))]
+struct Wire;
+
+/// Every schema of the wire, by name.
+pub fn components() -> Components {
+    document().components.expect("the derive lists schemas, so there are components")
+}
+
+/// The schemas as a document of their own, for generators.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Wire::openapi();
+    document.info.title = "Starling native wire".to_owned();
+    document.info.description = Some("Types of REST /v1 and of the WebSocket /v1/ws".to_owned());
+    document
+}

@@ -1,0 +1,11 @@
+// How long to wait before trying again: full jitter, so that the clients of a restarted server don't return in step.
+
+const FIRST_MS = 1_000
+const CAP_MS = 30_000
+
+/** `failures`: how many attempts have failed in a row, from 0. */
+export function backoff(failures: number, random: () => number = Math.random): number {
+  return random() * Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(failures, 16))
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

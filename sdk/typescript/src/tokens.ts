@@ -1,0 +1,44 @@
+// The access token of the running client: asked for once, kept, asked for anew when it is about to end or was refused.
+
+import { networkError } from './errors.js'
+import type { GetToken } from './types.js'
+
+const GET_TOKEN_TIMEOUT_MS = 30_000
+
+export class Tokens {
+  readonly #getToken: GetToken
+  #token: string | undefined
+  #asking: Promise<string> | undefined
+  #abort: AbortController | undefined
+
+  constructor(getToken: GetToken) {
+    this.#getToken = getToken
+  }
+
+  /** `fresh`: the kept one will not do. Callers at the same time share one question. */
+  async get(fresh = false): Promise<string> {
+    if (this.#token !== undefined && !fresh) return this.#token
+    return (this.#asking ??= this.#ask(fresh).finally(() => (this.#asking = undefined)))
+  }
+
+  /** Forgets the token and gives up asking. */
+  clear(): void {
+    this.#token = undefined
+    this.#abort?.abort()
+  }
+
+  async #ask(expired: boolean): Promise<string> {
+    const abort = (this.#abort = new AbortController())
+    const timer = setTimeout(() => abort.abort(), GET_TOKEN_TIMEOUT_MS)
+    const aborted = new Promise<never>((_, reject) => {
+      abort.signal.addEventListener('abort', () => reject(networkError('no token came in time')))
+    })
+    try {
+      const token = await Promise.race([this.#getToken({ signal: abort.signal, expired }), aborted])
+      this.#token = token
+      return token
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}

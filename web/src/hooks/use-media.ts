@@ -1,0 +1,17 @@
+// Whether a media query holds.
+import { useCallback, useSyncExternalStore } from 'react'
+
+export function useMedia(query: string): boolean {
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      const list = matchMedia(query)
+      list.addEventListener('change', changed)
+      return () => list.removeEventListener('change', changed)
+    },
+    [query],
+  )
+  return useSyncExternalStore(subscribe, () => matchMedia(query).matches)
+}
+
+/** One pane at a time. The same width stands in styles/frame.css. */
+export const usePhone = () => useMedia('(max-width: 719px)')
