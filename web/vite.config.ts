@@ -9,7 +9,7 @@ const server = process.env.STARLING_URL ?? 'http://127.0.0.1:8080'
 
 export default defineConfig(({ mode }) => ({
   plugins: [react()],
-  resolve: mode === 'fake' ? { alias: { '@starling/client': fileURLToPath(new URL('./dev/fake.ts', import.meta.url)) } } : {},
+  resolve: mode === 'fake' ? { alias: [{ find: /^@starling\/client$/, replacement: fileURLToPath(new URL('./dev/fake.ts', import.meta.url)) }, { find: /^@starling\/client\/codes$/, replacement: fileURLToPath(new URL('../sdk/typescript/src/codes.ts', import.meta.url)) }] } : {},
   build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   // `npm run dev` serves the client with hot reload against a server that runs elsewhere.
   server: { proxy: { '/v1': { target: server, ws: true } } },

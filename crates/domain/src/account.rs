@@ -45,7 +45,7 @@ pub enum AccountChange {
         /// The new one.
         password: PasswordHash,
     },
-    /// A new device. Conflict: the id exists or the user doesn't.
+    /// A new device. Conflict: the id exists, or the user doesn't or is disabled.
     CreateDevice(Device),
     /// The next refresh token. Conflict: the device is gone or its generation is not `from`.
     RotateRefresh {

@@ -1,6 +1,6 @@
 //! The store port: what the engine asks of a database, in the domain's words.
 //!
-//! Contract for every backend, held by [`conformance`]:
+//! Contract for every backend, held by the suite in `conformance` (a feature, for tests):
 //!
 //! * A unit is written whole or not at all, and is answered only once it is durable.
 //! * The store numbers: events of a room get dense seqs, and each group of units that is written together gets one commit
@@ -11,6 +11,7 @@
 //! The crate also holds the in-memory [`Memory`] model, the oracle of the conformance suite, and [`record`], the JSON
 //! form in which backends keep event bodies.
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod memory;
 mod port;

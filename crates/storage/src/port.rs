@@ -41,6 +41,7 @@ pub struct Unit {
 
 /// What a unit writes.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one, and is moved twice")]
 pub enum Work {
     /// Changes of a room.
     Room(RoomWork),
@@ -195,6 +196,16 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a unit and answers once it is durable. Units that wait at the same time are written together.
     async fn commit(&self, unit: Unit) -> Result<Outcome, StoreError>;
 
+    /// The outcome of an earlier command of the device with this client id ([`Outcome::Duplicate`] or
+    /// [`Outcome::ClientIdReused`]), if it is remembered. Writes nothing. For answers to repeats that would be refused now.
+    async fn recall(
+        &self,
+        app: &AppId,
+        device: &DeviceId,
+        client_id: &ClientId,
+        fingerprint: u64,
+    ) -> Result<Option<Outcome>, StoreError>;
+
     /// The commits of this process from now on, in order. There is one reader: a second call gives `None`.
     fn feed(&self) -> Option<mpsc::Receiver<Arc<Commit>>>;
 
@@ -208,6 +219,8 @@ pub trait Store: Send + Sync + 'static {
     async fn users(&self, app: &AppId, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 
     /// Users whose id, or a word of whose display name, begins with `query` (case folded; empty: all), by id, after `after`.
+    ///
+    /// Words are divided by white space and punctuation; Chinese, Japanese and Korean have a word at each character.
     async fn search_users(
         &self,
         app: &AppId,
@@ -253,14 +266,14 @@ pub trait Store: Send + Sync + 'static {
     async fn target(&self, app: &AppId, room: &RoomId, seq: Seq, viewer: &UserId)
     -> Result<Option<Target>, StoreError>;
 
-    /// The events of these ranges (ascending, apart), with what has become of them, as the viewer sees it; and the
+    /// The events of these ranges (ascending, apart), with what has become of them, as the viewer (if any) sees it; and the
     /// room's head of the same moment.
     async fn entries(
         &self,
         app: &AppId,
         room: &RoomId,
         ranges: &[SeqRange],
-        viewer: &UserId,
+        viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError>;
 
     /// The rooms of a user that changed after `since`: joined ones by new events or moved cursors of the user (or of the

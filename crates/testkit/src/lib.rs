@@ -1,1 +1,9 @@
-//! To come.
+//! What tests of the engine and of the doors share: a clock moved by hand, and a small world of people who chat.
+
+mod clock;
+mod listener;
+mod world;
+
+pub use clock::ManualClock;
+pub use listener::Listener;
+pub use world::{PASSWORD, Person, World, WorldOptions};

@@ -37,6 +37,8 @@ export interface ConnectionOptions {
   push(push: Push): void
 }
 
+type TimerName = 'retry' | 'handshake' | 'ping' | 'renew' | 'stable' | 'drain'
+
 interface Pending {
   frame: string
   timeoutMs: number
@@ -59,7 +61,7 @@ export class Connection {
   #nextId = 1
   readonly #pending = new Map<number, Pending>()
   #waiting: [id: number, request: Pending][] = []
-  readonly #timers = new Map<'retry' | 'handshake' | 'ping' | 'renew' | 'stable' | 'drain', ReturnType<typeof setTimeout>>()
+  readonly #timers = new Map<TimerName, ReturnType<typeof setTimeout>>()
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -309,7 +311,7 @@ export class Connection {
     }
   }
 
-  #setTimer(name: Parameters<typeof this.#timers.set>[0], ms: number, run: () => void): void {
+  #setTimer(name: TimerName, ms: number, run: () => void): void {
     this.#clearTimer(name)
     const timer = setTimeout(() => {
       this.#timers.delete(name)
@@ -318,7 +320,7 @@ export class Connection {
     this.#timers.set(name, timer)
   }
 
-  #clearTimer(name: Parameters<typeof this.#timers.set>[0]): void {
+  #clearTimer(name: TimerName): void {
     clearTimeout(this.#timers.get(name))
     this.#timers.delete(name)
   }

@@ -18,7 +18,7 @@ export class ChatError extends Error {
   /** Fields that were wrong. */
   readonly errors: FieldError[]
 
-  constructor(code: ChatErrorCode, message: string, problem?: Partial<Problem>) {
+  constructor(code: ChatErrorCode, message: string, problem?: Partial<Omit<Problem, 'code'>>) {
     super(message)
     this.code = code
     this.status = problem?.status ?? 0

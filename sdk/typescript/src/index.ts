@@ -1,10 +1,7 @@
 // @starling/client: the framework-free core.
 
-import type { Auth, Client, ClientOptions, SessionTokens, SessionTokensOptions } from './types.js'
-export declare function createClient(options: ClientOptions): Client
-export declare function auth(url: string, options?: { language?: 'en' | 'zh' }): Auth
-export declare function sessionTokens(options: SessionTokensOptions): SessionTokens
-
+export { auth, sessionTokens } from './auth.js'
+export { createClient } from './client.js'
 export { ChatError } from './errors.js'
 export type { ChatErrorCode } from './errors.js'
 export type { ClientStorage } from './storage.js'

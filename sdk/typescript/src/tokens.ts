@@ -18,12 +18,16 @@ export class Tokens {
   /** `fresh`: the kept one will not do. Callers at the same time share one question. */
   async get(fresh = false): Promise<string> {
     if (this.#token !== undefined && !fresh) return this.#token
-    return (this.#asking ??= this.#ask(fresh).finally(() => (this.#asking = undefined)))
+    if (this.#asking) return this.#asking
+    const asking = this.#ask(fresh).finally(() => {
+      if (this.#asking === asking) this.#asking = undefined
+    })
+    return (this.#asking = asking)
   }
 
   /** Forgets the token and gives up asking. */
   clear(): void {
-    this.#token = undefined
+    this.#token = this.#asking = undefined
     this.#abort?.abort()
   }
 
@@ -35,7 +39,7 @@ export class Tokens {
     })
     try {
       const token = await Promise.race([this.#getToken({ signal: abort.signal, expired }), aborted])
-      this.#token = token
+      if (this.#abort === abort) this.#token = token
       return token
     } finally {
       clearTimeout(timer)

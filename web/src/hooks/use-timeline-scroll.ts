@@ -4,6 +4,8 @@ import type { Timeline, TimelineState } from '@starling/client'
 import { correction, isAtBottom, nearBottom, nearTop, pickAnchor, type Anchor, type Row } from '../timeline/anchor'
 
 const FLASH_MS = 1600
+/** What says that a person moves the view, and not the program. */
+const HANDS = ['wheel', 'touchmove', 'keydown', 'pointerdown'] as const
 /** Where a message that was jumped to, or the unread divider, comes to stand: this part of the view from its top. */
 const JUMP_PLACE = 0.25
 
@@ -30,6 +32,8 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
   const anchor = useRef<Anchor>(undefined)
   const stuck = useRef(true)
   const placed = useRef(false)
+  /** Whether the reader has scrolled: then nothing that arrives late may move them. */
+  const moved = useRef(false)
   const wanted = useRef<number>(undefined)
   const latest = useRef(state)
   latest.current = state
@@ -71,12 +75,14 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
       target.focus({ preventScroll: true })
       target.classList.add('flash')
       setTimeout(() => target.classList.remove('flash'), FLASH_MS)
-    } else if (!placed.current) {
+    } else if (!placed.current || (!moved.current && find('[data-key="unread"]'))) {
       if (rows.childElementCount === 0) return
       placed.current = true
       const divider = find('[data-key="unread"]')
-      if (divider) bring(divider)
-      else element.scrollTop = element.scrollHeight
+      if (divider) {
+        moved.current = true
+        bring(divider)
+      } else element.scrollTop = element.scrollHeight
     } else if (stuck.current && !latest.current.hasNewer) {
       element.scrollTop = element.scrollHeight
     } else if (anchor.current) {
@@ -97,13 +103,18 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
       remember()
       loadAround()
     }
+    const took = () => {
+      moved.current = true
+    }
     const observer = new ResizeObserver(settle)
     observer.observe(element)
     observer.observe(rows)
     element.addEventListener('scroll', scrolled, { passive: true })
+    for (const name of HANDS) element.addEventListener(name, took, { passive: true })
     return () => {
       observer.disconnect()
       element.removeEventListener('scroll', scrolled)
+      for (const name of HANDS) element.removeEventListener(name, took)
     }
   }, [remember, loadAround, settle])
 

@@ -1,0 +1,34 @@
+//! Devices: signing out, here and elsewhere.
+
+use domain::{AccountChange, Actor, AppId, DeviceId, UserId};
+
+use crate::{Engine, EngineError};
+
+impl Engine {
+    /// Signs the actor's device out.
+    pub async fn logout(&self, actor: &Actor) -> Result<(), EngineError> {
+        self.end_devices(&actor.app, &actor.user, vec![actor.device.clone()]).await
+    }
+
+    /// Signs one of the actor's devices out.
+    pub async fn revoke_device(&self, actor: &Actor, device: &DeviceId) -> Result<(), EngineError> {
+        match self.inner.store.device(&actor.app, device).await? {
+            Some(found) if found.user == actor.user => self.end_devices(&actor.app, &actor.user, vec![found.id]).await,
+            _ => Err(EngineError::UnknownDevice),
+        }
+    }
+
+    /// Ends devices. When this returns, no token of theirs is good on this node; open sessions end by the fan-out.
+    pub(crate) async fn end_devices(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        devices: Vec<DeviceId>,
+    ) -> Result<(), EngineError> {
+        let change = AccountChange::RevokeDevices { user: user.clone(), devices: devices.clone() };
+        self.write(app, vec![change]).await?;
+        self.inner.devices.revoke(app, &devices);
+        self.inner.hub.revoke(app, &devices);
+        Ok(())
+    }
+}

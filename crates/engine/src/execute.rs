@@ -1,0 +1,185 @@
+//! Execute: facts, check, one atomic commit, receipt.
+
+use domain::{
+    Action, Actor, Changes, ClientId, Command, CommitNumber, Refusal, RoomId, Seq, check, check_new_room, pair_of,
+};
+use storage::{Outcome, RoomWork, Unit, Work};
+
+use crate::{Engine, EngineError};
+
+/// How often a command is checked anew because its room changed meanwhile.
+const CONFLICT_RETRIES_MAX: u32 = 16;
+
+/// Where an accepted command stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The room.
+    pub room: RoomId,
+    /// Seq of the first event written; the room's head if nothing had to be written.
+    pub seq: Seq,
+    /// The commit that made it durable.
+    pub commit: CommitNumber,
+    /// Whether this is the answer to an earlier command with the same client id.
+    pub duplicate: bool,
+}
+
+enum Attempt {
+    Answered(Receipt),
+    Conflict,
+}
+
+impl Engine {
+    /// Does what an actor asks, durably, once per client id, and says where it stands.
+    pub async fn execute(
+        &self,
+        actor: &Actor,
+        command: Command,
+        client_id: Option<ClientId>,
+    ) -> Result<Receipt, EngineError> {
+        let fingerprint = command.fingerprint();
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            let attempt = match &command.action {
+                Action::Create { .. } => self.create(actor, &command, client_id.as_ref(), fingerprint).await,
+                Action::Direct { .. } => self.open_direct(actor, &command, client_id.as_ref(), fingerprint).await,
+                _ => self.change(actor, &command, client_id.as_ref(), fingerprint).await,
+            };
+            match attempt {
+                Ok(Attempt::Answered(receipt)) => return Ok(receipt),
+                Ok(Attempt::Conflict) => self.inner.facts.forget(&actor.app, &command.room),
+                // A repeat is answered as the first time, even if it would be refused now.
+                Err(EngineError::Refused(refusal)) => {
+                    return match self.recall(actor, client_id.as_ref(), fingerprint).await? {
+                        Some(receipt) => Ok(receipt),
+                        None => Err(refusal.into()),
+                    };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(EngineError::Overloaded)
+    }
+
+    async fn change(
+        &self,
+        actor: &Actor,
+        command: &Command,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+    ) -> Result<Attempt, EngineError> {
+        let store = &*self.inner.store;
+        let facts = self.inner.facts.load(store, actor, command).await?.ok_or(Refusal::UnknownRoom)?;
+        let missing = self.is_user_missing(actor, command).await?;
+        let changes = check(&actor.user, command, &facts, missing)?;
+        if changes.is_empty() {
+            return self.unchanged(actor, &command.room, client_id, fingerprint).await;
+        }
+        self.commit(actor, &command.room, client_id, fingerprint, changes).await
+    }
+
+    async fn create(
+        &self,
+        actor: &Actor,
+        command: &Command,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+    ) -> Result<Attempt, EngineError> {
+        let exists = self.inner.store.room(&actor.app, &command.room, &[]).await?.is_some();
+        let missing = self.is_user_missing(actor, command).await?;
+        let changes = check_new_room(&actor.user, command, exists, missing)?;
+        self.commit(actor, &command.room, client_id, fingerprint, changes).await
+    }
+
+    /// Finds the direct room of the pair or creates it. If both create it at once, one of them conflicts and finds it.
+    async fn open_direct(
+        &self,
+        actor: &Actor,
+        command: &Command,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+    ) -> Result<Attempt, EngineError> {
+        if let Some(user) = command.action.other() {
+            let [low, high] = pair_of(&actor.user, user);
+            if let Some(room) = self.inner.store.direct_room(&actor.app, [&low, &high]).await? {
+                return self.unchanged(actor, &room, client_id, fingerprint).await;
+            }
+        }
+        let missing = self.is_user_missing(actor, command).await?;
+        let changes = check_new_room(&actor.user, command, false, missing)?;
+        self.commit(actor, &command.room, client_id, fingerprint, changes).await
+    }
+
+    async fn is_user_missing(&self, actor: &Actor, command: &Command) -> Result<bool, EngineError> {
+        let mut named = command.action.named_users().to_vec();
+        named.sort();
+        named.dedup();
+        // More than a command may name is refused by its check; the store is not asked for them.
+        if named.is_empty() || named.len() > domain::CREATE_INVITES_MAX {
+            return Ok(false);
+        }
+        let found = self.inner.store.users(&actor.app, &named).await?;
+        Ok(found.iter().filter(|user| !user.disabled).count() < named.len())
+    }
+
+    async fn unchanged(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+    ) -> Result<Attempt, EngineError> {
+        if let Some(receipt) = self.recall(actor, client_id, fingerprint).await? {
+            return Ok(Attempt::Answered(receipt));
+        }
+        let snapshot = self.inner.store.room(&actor.app, room, &[]).await?.ok_or(Refusal::UnknownRoom)?;
+        let (seq, commit) = (snapshot.head.seq, snapshot.head.commit);
+        Ok(Attempt::Answered(Receipt { room: room.clone(), seq, commit, duplicate: false }))
+    }
+
+    async fn recall(
+        &self,
+        actor: &Actor,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+    ) -> Result<Option<Receipt>, EngineError> {
+        let Some(client_id) = client_id else { return Ok(None) };
+        match self.inner.store.recall(&actor.app, &actor.device, client_id, fingerprint).await? {
+            Some(outcome) => match settled(outcome)? {
+                Attempt::Answered(receipt) => Ok(Some(receipt)),
+                Attempt::Conflict => Ok(None),
+            },
+            None => Ok(None),
+        }
+    }
+
+    async fn commit(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+        changes: Changes,
+    ) -> Result<Attempt, EngineError> {
+        let work = Work::Room(RoomWork {
+            room: room.clone(),
+            actor: actor.user.clone(),
+            device: actor.device.clone(),
+            client_id: client_id.cloned(),
+            fingerprint,
+            changes,
+        });
+        let unit = Unit { app: actor.app.clone(), at: self.inner.clock.now(), work };
+        settled(self.inner.store.commit(unit).await?)
+    }
+}
+
+fn settled(outcome: Outcome) -> Result<Attempt, EngineError> {
+    let (receipt, duplicate) = match outcome {
+        Outcome::Done(receipt) => (receipt, false),
+        Outcome::Duplicate(receipt) => (receipt, true),
+        Outcome::ClientIdReused => return Err(Refusal::ClientIdReused.into()),
+        Outcome::Conflict => return Ok(Attempt::Conflict),
+    };
+    let storage::Receipt { room, seq, commit } = receipt;
+    let room = room.ok_or(Refusal::UnknownRoom)?;
+    Ok(Attempt::Answered(Receipt { room, seq, commit, duplicate }))
+}

@@ -1,0 +1,161 @@
+//! Fan-out: from the store's feed to the bus, and from the bus to the outboxes, in the order of commits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Committed, Notice};
+use domain::{AppId, RoomId};
+use storage::{Commit, Membership, StoreError};
+use tokio::sync::mpsc;
+
+use crate::active::{Reading, Told};
+use crate::engine::stopped;
+use crate::outbox::{Delivery, Happening};
+use crate::{Engine, PresenceView};
+
+/// Members read at a time while a room becomes active.
+const MEMBERS_PER_READ: usize = 1000;
+/// How long reading a room's members is tried before it is given up.
+const READ_TRIES: u32 = 5;
+
+/// Publishes this node's commits.
+pub(crate) async fn publish_commits(engine: Engine) {
+    let Some(mut feed) = engine.inner.store.feed() else { return };
+    while let Some(commit) = next(&engine, &mut feed).await {
+        let committed = engine.committed(&commit).await;
+        engine.inner.bus.publish(Notice::Committed(committed)).await;
+    }
+}
+
+/// Delivers what all nodes have published.
+pub(crate) async fn deliver_notices(engine: Engine) {
+    let Some(mut notices) = engine.inner.bus.subscribe() else { return };
+    while let Some(notice) = next(&engine, &mut notices).await {
+        match notice {
+            Notice::Committed(committed) => engine.deliver(&committed),
+            Notice::Typing { app, room, user, typing } => {
+                engine.tell_room(&app, &room.clone(), &Delivery::new(Happening::Typing { room, user, typing }));
+            }
+            Notice::Presence { app, user, online, at } => {
+                let last_seen_at = (!online).then_some(at);
+                let view = PresenceView { user: user.clone(), online, last_seen_at };
+                engine.inner.hub.tell_watchers(&app, &user, &Delivery::new(Happening::Presence(view)));
+            }
+        }
+    }
+}
+
+async fn next<T>(engine: &Engine, receiver: &mut mpsc::Receiver<T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        item = receiver.recv() => item,
+        () = stopped(engine.inner.stopping.subscribe()) => None,
+    }
+}
+
+impl Engine {
+    async fn committed(&self, commit: &Commit) -> Committed {
+        let mut shared: HashMap<&RoomId, bool> = HashMap::new();
+        let mut cursors = Vec::with_capacity(commit.cursors.len());
+        for moved in &commit.cursors {
+            let shares = match shared.get(&moved.room) {
+                Some(shares) => *shares,
+                None => {
+                    let store = &*self.inner.store;
+                    // If it can't be read, the others see the cursor with their next sync.
+                    let shares =
+                        self.inner.facts.shares_receipts(store, &commit.app, &moved.room).await.unwrap_or(false);
+                    shared.insert(&moved.room, shares);
+                    shares
+                }
+            };
+            cursors.push(bus::MovedCursors {
+                room: moved.room.clone(),
+                user: moved.user.clone(),
+                cursors: moved.cursors,
+                shared: shares,
+            });
+        }
+        Committed {
+            app: commit.app.clone(),
+            number: commit.number,
+            events: commit.events.clone(),
+            cursors,
+            revoked: commit.revoked.clone(),
+            users: commit.users.clone(),
+        }
+    }
+
+    fn deliver(&self, committed: &Committed) {
+        let Committed { app, number, events, cursors, revoked, users: _ } = committed;
+        let hub = &self.inner.hub;
+        if !revoked.is_empty() {
+            self.inner.devices.revoke(app, revoked);
+            hub.revoke(app, revoked);
+        }
+        for event in events {
+            if event.body.changes_facts() {
+                self.inner.facts.forget(app, &event.room);
+            }
+        }
+        self.inner.commits.send_modify(|commits| *commits += 1);
+        metrics::counter!("starling_commits_total").increment(1);
+        metrics::counter!("starling_events_total").increment(events.len() as u64);
+        if hub.sessions_open() == 0 {
+            // Who connects now reads what they missed; what is skipped here must not be missing in an active room.
+            hub.rooms.clear();
+            return;
+        }
+        for event in events {
+            self.tell_room(app, &event.room, &Delivery::new(Happening::Event(event.clone())));
+        }
+        for moved in cursors {
+            let (room, user) = (moved.room.clone(), moved.user.clone());
+            let delivery = Delivery::new(Happening::Cursors { room, user, cursors: moved.cursors, commit: *number });
+            if let Some(own) = hub.of(app, &moved.user) {
+                own.push(&delivery);
+            }
+            if moved.shared {
+                self.tell_room(app, &moved.room, &delivery);
+            }
+        }
+    }
+
+    /// Tells the online members of a room, reading who they are if the room was not active.
+    fn tell_room(&self, app: &AppId, room: &RoomId, delivery: &Arc<Delivery>) {
+        match self.inner.hub.rooms.tell(&self.inner.hub, app, room, delivery) {
+            Told::Done => {}
+            Told::ReadMembers(reading) => {
+                let (engine, app, room) = (self.clone(), app.clone(), room.clone());
+                tokio::spawn(async move { engine.activate(&app, &room, reading).await });
+            }
+        }
+    }
+
+    async fn activate(&self, app: &AppId, room: &RoomId, reading: Reading) {
+        let mut pause = Duration::from_millis(10);
+        for _ in 0..READ_TRIES {
+            match self.read_members(app, room).await {
+                Ok(members) => return self.inner.hub.rooms.ready(&self.inner.hub, app, room, reading, &members),
+                Err(error) => tracing::warn!(%error, "members of an active room can't be read"),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 4;
+        }
+        self.inner.hub.rooms.give_up(app, room, reading);
+    }
+
+    async fn read_members(&self, app: &AppId, room: &RoomId) -> Result<Vec<Membership>, StoreError> {
+        let mut members: Vec<Membership> = Vec::new();
+        loop {
+            let after = members.last().map(|last| last.member.user.clone());
+            let page = self.inner.store.members(app, room, after.as_ref(), MEMBERS_PER_READ).await?;
+            let more = page.len() == MEMBERS_PER_READ;
+            members.extend(page);
+            if !more {
+                return Ok(members);
+            }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Queries: what an actor may read. Each query is a type that knows its answer.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    Actor, AppId, CommitNumber, Cursors, Cut, Device, Entry, EventBody, Member, MemberState, RECEIPTS_MEMBERS_MAX,
+    Refusal, RoomId, RoomSettings, Seq, SeqRange, User, UserId, page_ranges, visible_ranges,
+};
+use storage::{ListedRoom, Membership, RoomSnapshot};
+
+pub use crate::statistics::Statistics;
+use crate::{Engine, EngineError, HistoryView, MeView, MemberView, Page, PresenceView, RoomView, SyncView};
+
+/// Rooms told in one answer to a sync, about.
+const SYNC_ROOMS_MAX: usize = 200;
+/// Most events in a page of history.
+pub const HISTORY_EVENTS_MAX: usize = 200;
+/// Most members in a page.
+pub const MEMBERS_PAGE_MAX: usize = 500;
+/// Most users in a page, and most ids that can be asked for at once.
+pub const USERS_PAGE_MAX: usize = 100;
+/// Longest search text, in bytes.
+pub const SEARCH_BYTES_MAX: usize = 256;
+
+/// Something that can be asked.
+pub trait Query: Send {
+    /// What it is answered with.
+    type Answer: Send;
+
+    /// Answers it, for what the actor may see.
+    fn answer(self, engine: &Engine, actor: &Actor) -> impl Future<Output = Result<Self::Answer, EngineError>> + Send;
+}
+
+impl Engine {
+    /// Answers a query, for what the actor may see.
+    pub async fn query<Q: Query>(&self, actor: &Actor, query: Q) -> Result<Q::Answer, EngineError> {
+        query.answer(self, actor).await
+    }
+
+    /// Profiles of users.
+    async fn profiles(&self, app: &AppId, ids: BTreeSet<UserId>) -> Result<Vec<User>, EngineError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.inner.store.users(app, &Vec::from_iter(ids)).await?)
+    }
+
+    /// A room that the actor may know of.
+    async fn known_room(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+    ) -> Result<(RoomSnapshot, Option<Membership>), EngineError> {
+        let snapshot = self.inner.store.room(&actor.app, room, &[&actor.user]).await?;
+        let mut snapshot = snapshot.ok_or(Refusal::UnknownRoom)?;
+        let me = snapshot.members.pop().flatten();
+        if me.is_none() && !snapshot.room.is_public() {
+            return Err(Refusal::UnknownRoom.into());
+        }
+        Ok((snapshot, me))
+    }
+
+    /// A room that the actor is joined in.
+    async fn own_room(&self, actor: &Actor, room: &RoomId) -> Result<(RoomSnapshot, Membership), EngineError> {
+        match self.known_room(actor, room).await? {
+            (snapshot, Some(me)) if me.member.is_joined() => Ok((snapshot, me)),
+            _ => Err(Refusal::NotAMember.into()),
+        }
+    }
+}
+
+/// What changed for the actor since a commit.
+#[derive(Debug, Clone, Copy)]
+pub struct Sync {
+    /// The commit known; 0 for everything.
+    pub since: CommitNumber,
+}
+
+impl Query for Sync {
+    type Answer = SyncView;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<SyncView, EngineError> {
+        let changed = engine.inner.store.changed_rooms(&actor.app, &actor.user, self.since, SYNC_ROOMS_MAX).await?;
+        let mut named = BTreeSet::new();
+        for room in &changed.rooms {
+            named.extend(room.peer.iter().map(|peer| peer.member.user.clone()));
+            named.extend(room.me.member.invited_by.clone());
+            named.extend(room.last_message.iter().map(|entry| entry.event.sender.clone()));
+        }
+        let users = engine.profiles(&actor.app, named).await?;
+        let rooms = changed.rooms.into_iter().map(|room| listed_view(room, &users)).collect();
+        Ok(SyncView { commit: changed.commit, rooms, more: changed.more, users })
+    }
+}
+
+fn listed_view(listed: ListedRoom, users: &[User]) -> RoomView {
+    let ListedRoom { room, head, me, last_message, peer } = listed;
+    let peer = peer.and_then(|peer| {
+        let user = users.iter().find(|user| user.id == peer.member.user)?.clone();
+        Some((user, peer.cursors))
+    });
+    room_view(RoomSnapshot { room, head, members: Vec::new() }, Some(me), last_message, peer)
+}
+
+/// Cuts a room to what its viewer may see.
+fn room_view(
+    snapshot: RoomSnapshot,
+    me: Option<Membership>,
+    last_message: Option<Entry>,
+    peer: Option<(User, Cursors)>,
+) -> RoomView {
+    let RoomSnapshot { mut room, head, .. } = snapshot;
+    let (member, cursors) = me.map_or((None, Cursors::default()), |me| (Some(me.member), me.cursors));
+    let visible = visible_ranges(&room, member.as_ref(), head.seq);
+    let visible_head = visible.last().map_or(Seq(0), |range| range.last);
+    let sees_head = visible_head == head.seq;
+    let joined = member.as_ref().is_some_and(Member::is_joined);
+    // Who has left is not told what a room has become since.
+    let gone = member.as_ref().is_some_and(|member| member.state == MemberState::Left) && !room.is_public();
+    if gone {
+        room.settings = RoomSettings::default();
+        (room.joined, room.invited, room.owners) = (0, 0, 0);
+    }
+    let messages = if sees_head { head.messages } else { cursors.read_messages };
+    let last_message = last_message.and_then(|entry| visible_entry(entry, &visible));
+    let member_commit = member.as_ref().map_or(CommitNumber(0), |member| member.commit);
+    let room_commit = if sees_head || member.is_none() { head.commit } else { CommitNumber(0) };
+    RoomView {
+        head: visible_head,
+        messages,
+        commit: room_commit.max(member_commit).max(cursors.commit),
+        last_message,
+        unread: if joined { head.messages.saturating_sub(cursors.read_messages) } else { 0 },
+        me: member,
+        cursors,
+        peer: if gone { None } else { peer },
+        room,
+    }
+}
+
+/// An entry as somebody sees it who sees these parts of the log: what became of it outside them is not told.
+fn visible_entry(mut entry: Entry, visible: &[SeqRange]) -> Option<Entry> {
+    let sees = |seq: Seq| visible.iter().any(|range| range.first <= seq && seq <= range.last);
+    if !sees(entry.event.seq) {
+        return None;
+    }
+    if entry.edit.as_ref().is_some_and(|edit| !sees(edit.seq)) {
+        entry.edit = None;
+    }
+    Some(entry)
+}
+
+/// A room.
+#[derive(Debug, Clone)]
+pub struct GetRoom {
+    /// Which.
+    pub room: RoomId,
+}
+
+impl Query for GetRoom {
+    type Answer = RoomView;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<RoomView, EngineError> {
+        let store = &engine.inner.store;
+        let (snapshot, me) = engine.known_room(actor, &self.room).await?;
+        let last = snapshot.head.last_message.map(|seq| SeqRange { first: seq, last: seq });
+        let last_message = match last {
+            Some(range) => store.entries(&actor.app, &self.room, &[range], Some(&actor.user)).await?.0.pop(),
+            None => None,
+        };
+        let peer = match snapshot.room.peer_of(&actor.user) {
+            Some(other) => {
+                let theirs = store.room(&actor.app, &self.room, &[other]).await?;
+                let cursors =
+                    theirs.and_then(|mut snapshot| snapshot.members.pop().flatten()).map(|theirs| theirs.cursors);
+                engine.user(&actor.app, other).await?.map(|user| (user, cursors.unwrap_or_default()))
+            }
+            None => None,
+        };
+        Ok(room_view(snapshot, me, last_message, peer))
+    }
+}
+
+/// A page of a room's log.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Which room.
+    pub room: RoomId,
+    /// Where.
+    pub cut: Cut,
+    /// How many events at most, 1 to [`HISTORY_EVENTS_MAX`].
+    pub limit: usize,
+}
+
+impl Query for History {
+    type Answer = HistoryView;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<HistoryView, EngineError> {
+        if !(1..=HISTORY_EVENTS_MAX).contains(&self.limit) {
+            return Err(EngineError::Invalid { field: "limit", problem: "must be from 1 to 200" });
+        }
+        let (snapshot, me) = engine.known_room(actor, &self.room).await?;
+        let member = me.as_ref().map(|me| &me.member);
+        let visible = visible_ranges(&snapshot.room, member, snapshot.head.seq);
+        if visible.is_empty() && !member.is_some_and(Member::is_joined) {
+            return Err(Refusal::NotAMember.into());
+        }
+        let page = page_ranges(&visible, self.cut, self.limit as u64);
+        let read = engine.inner.store.entries(&actor.app, &self.room, &page.ranges, Some(&actor.user)).await?;
+        let gone = !member.is_some_and(Member::is_joined)
+            && snapshot.room.settings.history != domain::HistoryVisibility::Anyone;
+        let mut entries: Vec<Entry> = read.0.into_iter().filter_map(|entry| visible_entry(entry, &visible)).collect();
+        if gone {
+            // How others have reacted since the viewer left is not theirs to see.
+            entries.iter_mut().for_each(|entry| entry.reactions.clear());
+        }
+        let users = engine.profiles(&actor.app, named_users(&entries)).await?;
+        let (has_older, has_newer) = (page.has_older, page.has_newer);
+        // Read later than the ranges were cut: the entries may know more than the head they were cut by, never less.
+        let as_of = if gone { visible.last().map_or(Seq(0), |range| range.last) } else { read.1 };
+        Ok(HistoryView { entries, has_older, has_newer, as_of, users })
+    }
+}
+
+fn named_users(entries: &[Entry]) -> BTreeSet<UserId> {
+    let mut named = BTreeSet::new();
+    for entry in entries {
+        named.insert(entry.event.sender.clone());
+        if let EventBody::Member { user, .. } = &entry.event.body {
+            named.insert(user.clone());
+        }
+    }
+    named
+}
+
+/// Members of a room, by user id.
+#[derive(Debug, Clone)]
+pub struct Members {
+    /// Which room.
+    pub room: RoomId,
+    /// After whom.
+    pub after: Option<UserId>,
+    /// How many at most, 1 to [`MEMBERS_PAGE_MAX`].
+    pub limit: usize,
+}
+
+impl Query for Members {
+    type Answer = Page<MemberView>;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Page<MemberView>, EngineError> {
+        if !(1..=MEMBERS_PAGE_MAX).contains(&self.limit) {
+            return Err(EngineError::Invalid { field: "limit", problem: "must be from 1 to 500" });
+        }
+        engine.own_room(actor, &self.room).await?;
+        let after = self.after.as_ref();
+        let mut members = engine.inner.store.members(&actor.app, &self.room, after, self.limit + 1).await?;
+        let more = members.len() > self.limit;
+        members.truncate(self.limit);
+        let next = members.last().filter(|_| more).map(|last| last.member.user.clone());
+        let ids = members.iter().map(|membership| membership.member.user.clone()).collect();
+        let users = engine.profiles(&actor.app, ids).await?;
+        let view = |membership: Membership| {
+            let user = users.iter().find(|user| user.id == membership.member.user)?.clone();
+            Some(MemberView { user, member: membership.member })
+        };
+        Ok(Page { items: members.into_iter().filter_map(view).collect(), next })
+    }
+}
+
+/// Cursors of the members of a room; only the actor's own where they are not shared.
+#[derive(Debug, Clone)]
+pub struct RoomCursors {
+    /// Which room.
+    pub room: RoomId,
+}
+
+impl Query for RoomCursors {
+    type Answer = Vec<(UserId, Cursors)>;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Self::Answer, EngineError> {
+        let (snapshot, me) = engine.own_room(actor, &self.room).await?;
+        if !snapshot.room.shares_receipts() {
+            return Ok(vec![(me.member.user, me.cursors)]);
+        }
+        // Invited members stand between the joined ones, so there may be more rows than cursors.
+        let (mut cursors, mut after) = (Vec::new(), None);
+        loop {
+            let limit = RECEIPTS_MEMBERS_MAX as usize;
+            let members = engine.inner.store.members(&actor.app, &self.room, after.as_ref(), limit).await?;
+            after = members.last().map(|last| last.member.user.clone());
+            let more = members.len() == limit;
+            let joined = members.into_iter().filter(|membership| membership.member.is_joined());
+            cursors.extend(joined.map(|membership| (membership.member.user, membership.cursors)));
+            if !more {
+                return Ok(cursors);
+            }
+        }
+    }
+}
+
+/// Users by id.
+#[derive(Debug, Clone)]
+pub struct Users {
+    /// Which, at most [`USERS_PAGE_MAX`].
+    pub ids: Vec<UserId>,
+}
+
+impl Query for Users {
+    type Answer = Vec<User>;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Vec<User>, EngineError> {
+        if self.ids.len() > USERS_PAGE_MAX {
+            return Err(EngineError::Invalid { field: "ids", problem: "must have at most 100 ids" });
+        }
+        engine.profiles(&actor.app, BTreeSet::from_iter(self.ids)).await
+    }
+}
+
+/// Users by the beginning of their id or of a word of their name.
+#[derive(Debug, Clone)]
+pub struct SearchUsers {
+    /// The beginning.
+    pub query: String,
+    /// After whom.
+    pub after: Option<UserId>,
+    /// How many at most, 1 to [`USERS_PAGE_MAX`].
+    pub limit: usize,
+}
+
+impl Query for SearchUsers {
+    type Answer = Page<User>;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Page<User>, EngineError> {
+        if !(1..=USERS_PAGE_MAX).contains(&self.limit) {
+            return Err(EngineError::Invalid { field: "limit", problem: "must be from 1 to 100" });
+        }
+        if self.query.len() > SEARCH_BYTES_MAX {
+            return Err(EngineError::Invalid { field: "query", problem: "must have at most 256 bytes" });
+        }
+        if !engine.app(Some(actor.app.as_str())).await?.settings.directory_open {
+            return Err(EngineError::DirectoryClosed);
+        }
+        let mut page = engine.operator().users(&actor.app, self.query.trim(), self.after.as_ref(), self.limit).await?;
+        page.items.retain(|user| !user.disabled);
+        Ok(page)
+    }
+}
+
+/// The actor's own account.
+#[derive(Debug, Clone, Copy)]
+pub struct Me;
+
+impl Query for Me {
+    type Answer = MeView;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<MeView, EngineError> {
+        let user = engine.user(&actor.app, &actor.user).await?.ok_or(EngineError::TokenRevoked)?;
+        let device = engine.inner.store.device(&actor.app, &actor.device).await?.ok_or(EngineError::TokenRevoked)?;
+        Ok(MeView { user, device })
+    }
+}
+
+/// The actor's devices, newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Devices;
+
+impl Query for Devices {
+    type Answer = Vec<Device>;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Vec<Device>, EngineError> {
+        Ok(engine.inner.store.devices(&actor.app, &actor.user).await?)
+    }
+}
+
+/// Presence of users that share a room with the actor; others are left out.
+#[derive(Debug, Clone)]
+pub struct PresenceOf {
+    /// Whose.
+    pub users: Vec<UserId>,
+}
+
+impl Query for PresenceOf {
+    type Answer = Vec<PresenceView>;
+
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Vec<PresenceView>, EngineError> {
+        let visible = engine.presence_visible(actor, self.users).await?;
+        Ok(engine.presence_now(&actor.app, &visible))
+    }
+}

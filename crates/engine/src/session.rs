@@ -1,0 +1,250 @@
+//! Sessions: who is connected, and what each of them is told.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use domain::{Actor, AppId, DeviceId, UserId};
+
+use crate::active::ActiveRooms;
+use crate::outbox::{Delivery, EndReason, Flow, Outbox};
+use crate::{Engine, EngineError, PresenceView};
+
+/// A connected device: what happens from now on, in order. Dropped, it is gone.
+///
+/// A session tells nothing of the past: subscribe first, then [`crate::Sync`], and nothing falls between the two.
+pub struct Session {
+    engine: Engine,
+    state: Arc<SessionState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SessionState {
+    pub(crate) number: u64,
+    pub(crate) actor: Actor,
+    pub(crate) outbox: Outbox,
+    pub(crate) watched: Mutex<Vec<UserId>>,
+}
+
+/// The sessions of one user.
+#[derive(Debug, Default)]
+pub(crate) struct UserSessions {
+    sessions: Mutex<Vec<Arc<SessionState>>>,
+    /// Whether the user has been entered into the active rooms.
+    entered: AtomicBool,
+}
+
+/// The sessions that watch a user's presence.
+type Watchers = HashMap<(AppId, UserId), Vec<Arc<SessionState>>>;
+
+/// All sessions of this node.
+#[derive(Default)]
+pub(crate) struct Hub {
+    users: Mutex<HashMap<(AppId, UserId), Arc<UserSessions>>>,
+    pub(crate) rooms: ActiveRooms,
+    watchers: Mutex<Watchers>,
+    numbers: AtomicU64,
+    open: AtomicUsize,
+}
+
+impl Engine {
+    /// Opens a session for the actor.
+    pub async fn subscribe(&self, actor: &Actor) -> Result<Session, EngineError> {
+        if self.is_draining() {
+            return Err(EngineError::Draining);
+        }
+        let hub = &self.inner.hub;
+        let state = Arc::new(SessionState {
+            number: hub.numbers.fetch_add(1, Ordering::Relaxed),
+            actor: actor.clone(),
+            outbox: Outbox::new(self.inner.options.outbox_deliveries_max),
+            watched: Mutex::default(),
+        });
+        let (sessions, first) = hub.add(&state, self.inner.options.sessions_per_user_max);
+        // From here on the drop of the session takes it out again, whatever happens.
+        let session = Session { engine: self.clone(), state };
+        if first {
+            self.came(actor).await;
+        }
+        if !sessions.entered.load(Ordering::Acquire) {
+            let as_of = self.inner.store.head(&actor.app).await?;
+            let rooms = self.inner.store.rooms_of(&actor.app, &actor.user).await?;
+            hub.rooms.enter(&actor.app, &actor.user, &sessions, &rooms, as_of);
+            sessions.entered.store(true, Ordering::Release);
+        }
+        // Revoked or drained while it was opening: then the end may have gone past it.
+        if self.inner.devices.owner(&*self.inner.store, &actor.app, &actor.device).await?.is_none() {
+            return Err(EngineError::TokenRevoked);
+        }
+        if self.is_draining() {
+            return Err(EngineError::Draining);
+        }
+        Ok(session)
+    }
+}
+
+impl Session {
+    /// Waits for what is next; deliveries are added to `into`. May be dropped and called again.
+    pub async fn next(&mut self, into: &mut Vec<Arc<Delivery>>) -> Flow {
+        self.state.outbox.next(into).await
+    }
+
+    /// Watches these users' presence, instead of those before, and says how it is now. Users that the actor shares no
+    /// room with are left out.
+    pub async fn watch_presence(&self, users: Vec<UserId>) -> Result<Vec<PresenceView>, EngineError> {
+        let visible = self.engine.presence_visible(&self.state.actor, users).await?;
+        self.engine.inner.hub.watch(&self.state, visible.clone());
+        Ok(self.engine.presence_now(&self.state.actor.app, &visible))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.engine.inner.hub.remove(&self.state) {
+            self.engine.went(&self.state.actor);
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", self.state.number)
+    }
+}
+
+impl UserSessions {
+    /// Queues a delivery for every session; tells whether there is any.
+    pub(crate) fn push(&self, delivery: &Arc<Delivery>) -> bool {
+        let sessions = self.lock();
+        for session in sessions.iter() {
+            session.outbox.push(delivery);
+        }
+        !sessions.is_empty()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<SessionState>>> {
+        self.sessions.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Hub {
+    /// Adds a session; tells whether it is the user's first.
+    fn add(&self, state: &Arc<SessionState>, sessions_max: usize) -> (Arc<UserSessions>, bool) {
+        let key = (state.actor.app.clone(), state.actor.user.clone());
+        let user = {
+            let mut users = self.users();
+            let user = users.entry(key).or_default().clone();
+            user.lock().push(state.clone());
+            user
+        };
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let sessions = user.lock();
+        let first = sessions.len() == 1;
+        if sessions.len() > sessions_max {
+            sessions[0].outbox.end(Flow::End(EndReason::Replaced));
+        }
+        drop(sessions);
+        (user, first)
+    }
+
+    /// Takes a session out; tells whether it was the user's last.
+    fn remove(&self, state: &SessionState) -> bool {
+        self.watch(state, Vec::new());
+        let key = (state.actor.app.clone(), state.actor.user.clone());
+        let mut users = self.users();
+        let Some(user) = users.get(&key) else { return false };
+        let mut sessions = user.lock();
+        let before = sessions.len();
+        sessions.retain(|session| session.number != state.number);
+        if sessions.len() < before {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+        let last = sessions.is_empty();
+        drop(sessions);
+        if last {
+            users.remove(&key);
+        }
+        last
+    }
+
+    /// The sessions of a user, if there are any.
+    pub(crate) fn of(&self, app: &AppId, user: &UserId) -> Option<Arc<UserSessions>> {
+        self.users().get(&(app.clone(), user.clone())).cloned()
+    }
+
+    pub(crate) fn is_online(&self, app: &AppId, user: &UserId) -> bool {
+        self.of(app, user).is_some()
+    }
+
+    /// Ends the sessions of revoked devices.
+    pub(crate) fn revoke(&self, app: &AppId, devices: &[DeviceId]) {
+        for session in self.all_sessions() {
+            if session.actor.app == *app && devices.contains(&session.actor.device) {
+                session.outbox.end(Flow::End(EndReason::Revoked));
+            }
+        }
+    }
+
+    pub(crate) fn all_sessions(&self) -> Vec<Arc<SessionState>> {
+        self.users().values().flat_map(|user| user.lock().clone()).collect()
+    }
+
+    pub(crate) fn sessions_open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn active_rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    pub(crate) fn forget_idle_rooms(&self, idle: std::time::Duration) {
+        self.rooms.forget_idle(idle);
+    }
+
+    /// Replaces whose presence a session is told.
+    fn watch(&self, state: &SessionState, users: Vec<UserId>) {
+        let before = {
+            let mut watched = state.watched.lock().expect("no holder of this lock panics");
+            std::mem::replace(&mut *watched, users.clone())
+        };
+        if before.is_empty() && users.is_empty() {
+            return;
+        }
+        let own = self.session_of(state);
+        let mut watchers = self.watchers.lock().expect("no holder of this lock panics");
+        for user in before {
+            let key = (state.actor.app.clone(), user);
+            if let Some(list) = watchers.get_mut(&key) {
+                list.retain(|session| session.number != state.number);
+                if list.is_empty() {
+                    watchers.remove(&key);
+                }
+            }
+        }
+        let Some(own) = own else { return };
+        for user in users {
+            watchers.entry((state.actor.app.clone(), user)).or_default().push(own.clone());
+        }
+    }
+
+    fn session_of(&self, state: &SessionState) -> Option<Arc<SessionState>> {
+        let user = self.of(&state.actor.app, &state.actor.user)?;
+        user.lock().iter().find(|session| session.number == state.number).cloned()
+    }
+
+    /// Tells a delivery to the sessions that watch a user.
+    pub(crate) fn tell_watchers(&self, app: &AppId, user: &UserId, delivery: &Arc<Delivery>) {
+        let watchers = self.watchers.lock().expect("no holder of this lock panics");
+        for session in watchers.get(&(app.clone(), user.clone())).into_iter().flatten() {
+            session.outbox.push(delivery);
+        }
+    }
+
+    fn users(&self) -> MutexGuard<'_, HashMap<(AppId, UserId), Arc<UserSessions>>> {
+        self.users.lock().expect("no holder of this lock panics")
+    }
+}

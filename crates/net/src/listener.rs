@@ -1,0 +1,85 @@
+//! Accepting connections, and stopping without cutting answers off.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::sync::watch;
+
+use crate::address::{group, plain};
+use crate::connection;
+use crate::{Counters, NetOptions};
+
+/// Pause after a failed accept (no file descriptors left): trying at once would only burn the processor.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// A bound listener.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    options: Arc<NetOptions>,
+    counters: Arc<Counters>,
+}
+
+impl Listener {
+    /// Binds an address; port 0 picks a free one.
+    pub async fn bind(address: impl ToSocketAddrs, options: NetOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self { listener, options: Arc::new(options), counters: Arc::default() })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Its counts, which stay readable while it serves.
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
+    }
+
+    /// Serves the router until `stop` resolves; then takes no more connections, lets requests finish, and waits for all
+    /// connections (upgraded ones end by their door) up to the deadline. Tells whether all of them ended.
+    pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) -> bool {
+        let (stopping, stopping_receiver) = watch::channel(false);
+        let accepting = async {
+            loop {
+                self.accept(&router, &stopping_receiver).await;
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = stop => {}
+        }
+        let Self { listener, options, counters } = self;
+        drop(listener);
+        stopping.send_replace(true);
+        tokio::time::timeout(options.shutdown_deadline(), counters.all_closed()).await.is_ok()
+    }
+
+    async fn accept(&self, router: &Router, stopping: &watch::Receiver<bool>) {
+        let (socket, peer) = match self.listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                return tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        };
+        let is_proxy = self.options.trusted_proxies.iter().any(|network| network.contains(plain(peer.ip())));
+        let address = (!is_proxy).then(|| group(peer.ip()));
+        let options = &self.options;
+        let Some(place) =
+            self.counters.take(address, options.connections_max, options.connections_per_address_max)
+        else {
+            tracing::debug!(%peer, "connection refused: too many");
+            return;
+        };
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "no TCP_NODELAY");
+        }
+        tokio::spawn(connection::serve(socket, peer, place, router.clone(), options.clone(), stopping.clone()));
+    }
+}

@@ -1,0 +1,83 @@
+//! A bounded map of two generations: what was not used while a generation filled up is forgotten.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// A map that forgets, but only when told that it may ([`Generations::tidy`]): between two groups of the writer, never
+/// while one is being written, so that what a group has changed stays known until it is in the database.
+#[derive(Debug)]
+pub(crate) struct Generations<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    entries_max: usize,
+}
+
+impl<K: Hash + Eq + Clone, V> Generations<K, V> {
+    /// A map that keeps about `entries_max` entries.
+    pub(crate) fn new(entries_max: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), entries_max }
+    }
+
+    pub(crate) fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        if !self.old.is_empty()
+            && let Some((key, value)) = self.old.remove_entry(key)
+        {
+            self.young.insert(key, value);
+        }
+        self.young.get_mut(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        self.old.remove(&key);
+        self.young.insert(key, value);
+    }
+
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.young.remove(key).or_else(|| self.old.remove(key))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+
+    /// Forgets the older generation if the younger one is full.
+    pub(crate) fn tidy(&mut self) {
+        if self.young.len() > self.entries_max / 2 {
+            self.rotate();
+        }
+    }
+
+    /// Forgets the older generation.
+    pub(crate) fn rotate(&mut self) {
+        self.old = std::mem::take(&mut self.young);
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.young.iter_mut().chain(self.old.iter_mut())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_what_is_not_goes() {
+        let mut cache = Generations::new(8);
+        for n in 0..100 {
+            cache.insert(n, n);
+            assert_eq!(cache.get_mut(&0), Some(&mut 0), "{n}");
+            cache.tidy();
+        }
+        assert_eq!(cache.get_mut(&50), None);
+        assert!(cache.values_mut().count() <= 10);
+        assert_eq!(cache.remove(&0), Some(0));
+        assert_eq!(cache.get_mut(&0), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Packed lists: the rooms of a commit in the journal, the client ids of a device's window.
+//!
+//! Numbers are LEB128 varints. Both lists stand in rows that are written once per commit or less, and are read whole.
+
+use domain::{ClientId, CommitNumber, Seq, SeqRange};
+
+use crate::error::Fault;
+use crate::key::RoomKey;
+use crate::window::Answer;
+
+const DAMAGED: Fault = Fault::Damaged("a packed list is cut off or malformed");
+
+/// New events of a commit in one room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoomRange {
+    pub(crate) room: RoomKey,
+    pub(crate) range: SeqRange,
+}
+
+pub(crate) fn pack_ranges(ranges: &[RoomRange]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ranges.len() * 6);
+    for RoomRange { room, range } in ranges {
+        put(&mut bytes, u64::from(room.0));
+        put(&mut bytes, range.first.0);
+        put(&mut bytes, range.last.0 - range.first.0);
+    }
+    bytes
+}
+
+pub(crate) fn unpack_ranges(mut bytes: &[u8]) -> Result<Vec<RoomRange>, Fault> {
+    let mut ranges = Vec::new();
+    while !bytes.is_empty() {
+        let room = room(&mut bytes)?;
+        let first = take(&mut bytes)?;
+        let last = first.checked_add(take(&mut bytes)?).ok_or(DAMAGED)?;
+        ranges.push(RoomRange { room, range: SeqRange { first: Seq(first), last: Seq(last) } });
+    }
+    Ok(ranges)
+}
+
+pub(crate) fn pack_rooms(rooms: impl IntoIterator<Item = RoomKey>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    rooms.into_iter().for_each(|room| put(&mut bytes, u64::from(room.0)));
+    bytes
+}
+
+pub(crate) fn unpack_rooms(mut bytes: &[u8]) -> Result<Vec<RoomKey>, Fault> {
+    let mut rooms = Vec::new();
+    while !bytes.is_empty() {
+        rooms.push(room(&mut bytes)?);
+    }
+    Ok(rooms)
+}
+
+pub(crate) fn pack_answers<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for Answer { client_id, fingerprint, room, seq, commit } in answers {
+        let id = client_id.as_str().as_bytes();
+        put(&mut bytes, id.len() as u64);
+        bytes.extend_from_slice(id);
+        bytes.extend_from_slice(&fingerprint.to_le_bytes());
+        put(&mut bytes, u64::from(room.0));
+        put(&mut bytes, seq.0);
+        put(&mut bytes, commit.0);
+    }
+    bytes
+}
+
+pub(crate) fn unpack_answers(mut bytes: &[u8]) -> Result<Vec<Answer>, Fault> {
+    let mut answers = Vec::new();
+    while !bytes.is_empty() {
+        let length = usize::try_from(take(&mut bytes)?).map_err(|_| DAMAGED)?;
+        let (id, rest) = bytes.split_at_checked(length).ok_or(DAMAGED)?;
+        let client_id = std::str::from_utf8(id).ok().and_then(|id| ClientId::new(id).ok()).ok_or(DAMAGED)?;
+        let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(DAMAGED)?;
+        bytes = rest;
+        answers.push(Answer {
+            client_id,
+            fingerprint: u64::from_le_bytes(*fingerprint),
+            room: room(&mut bytes)?,
+            seq: Seq(take(&mut bytes)?),
+            commit: CommitNumber(take(&mut bytes)?),
+        });
+    }
+    Ok(answers)
+}
+
+fn room(bytes: &mut &[u8]) -> Result<RoomKey, Fault> {
+    u32::try_from(take(bytes)?).map(RoomKey).map_err(|_| DAMAGED)
+}
+
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push((number as u8) | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take(bytes: &mut &[u8]) -> Result<u64, Fault> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first().ok_or(DAMAGED)?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(DAMAGED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_back_as_they_were_packed() {
+        let range = |room: u32, first: u64, last: u64| RoomRange {
+            room: RoomKey(room),
+            range: SeqRange { first: Seq(first), last: Seq(last) },
+        };
+        let ranges = vec![range(1, 1, 1), range(300, 5, 1000), range(i32::MAX as u32, 1, u64::from(u32::MAX))];
+        assert_eq!(unpack_ranges(&pack_ranges(&ranges)).unwrap(), ranges);
+        let rooms = vec![RoomKey(1), RoomKey(70_000)];
+        assert_eq!(unpack_rooms(&pack_rooms(rooms.clone())).unwrap(), rooms);
+        let answer = |n: u64| Answer {
+            client_id: ClientId::new(format!("client-{n}")).unwrap(),
+            fingerprint: u64::MAX - n,
+            room: RoomKey(9),
+            seq: Seq(n),
+            commit: CommitNumber(n << 30),
+        };
+        let answers = vec![answer(1), answer(200), answer(40_000)];
+        let bytes = pack_answers(&answers);
+        assert_eq!(unpack_answers(&bytes).unwrap(), answers);
+        for cut in [1, 5, bytes.len() - 1] {
+            assert!(unpack_answers(&bytes[..cut]).is_err(), "{cut}");
+        }
+        assert!(unpack_rooms(&[0xff; 12]).is_err());
+    }
+}

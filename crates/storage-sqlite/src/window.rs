@@ -1,0 +1,105 @@
+//! The window of a device's recent client ids, in keys instead of ids. The law is that of [`storage::Window`].
+//!
+//! It is searched with every message, so the hashes of the ids lie side by side, apart from the rest.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use domain::{ClientId, CommitNumber, Seq};
+use storage::WINDOW_ENTRIES_MAX;
+
+use crate::key::RoomKey;
+
+/// A client id with the answer its command got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) client_id: ClientId,
+    pub(crate) fingerprint: u64,
+    pub(crate) room: RoomKey,
+    pub(crate) seq: Seq,
+    pub(crate) commit: CommitNumber,
+}
+
+/// The last [`WINDOW_ENTRIES_MAX`] client ids of a device.
+#[derive(Debug, Default)]
+pub(crate) struct DeviceWindow {
+    hashes: VecDeque<u32>,
+    answers: VecDeque<Answer>,
+    /// How many of the last are not in the window's rows yet.
+    pub(crate) unwritten: usize,
+    /// Its rows hold everything up to this commit.
+    pub(crate) written_to: CommitNumber,
+    /// The rows it is made of.
+    pub(crate) chunks: Vec<i64>,
+}
+
+impl DeviceWindow {
+    /// What the id was used for.
+    pub(crate) fn recall(&self, client_id: &ClientId) -> Option<&Answer> {
+        let hash = hash(client_id);
+        let same = |(index, _): (usize, &u32)| self.answers.get(index).filter(|answer| answer.client_id == *client_id);
+        self.hashes.iter().enumerate().filter(|(_, other)| **other == hash).find_map(same)
+    }
+
+    /// Adds an answer; the oldest gives way. Tells by how many entries it grew. The id is not known yet.
+    pub(crate) fn remember(&mut self, answer: Answer) -> usize {
+        let full = self.answers.len() == WINDOW_ENTRIES_MAX;
+        if full {
+            self.hashes.pop_front();
+            self.answers.pop_front();
+        }
+        self.hashes.push_back(hash(&answer.client_id));
+        self.answers.push_back(answer);
+        self.unwritten = (self.unwritten + 1).min(WINDOW_ENTRIES_MAX);
+        usize::from(!full)
+    }
+
+    /// The commit of the newest answer.
+    pub(crate) fn last_commit(&self) -> CommitNumber {
+        self.answers.back().map(|answer| answer.commit).unwrap_or_default()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// All that is remembered, oldest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.iter()
+    }
+
+    /// What is not in the window's rows yet, oldest first.
+    pub(crate) fn unwritten(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.iter().skip(self.answers.len() - self.unwritten)
+    }
+}
+
+fn hash(client_id: &ClientId) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    client_id.hash(&mut hasher);
+    hasher.finish() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_remembers_what_the_contracts_window_remembers() {
+        let mut window = DeviceWindow::default();
+        let mut model = storage::Window::default();
+        let id = |n: usize| ClientId::new(format!("c{n}")).unwrap();
+        for n in 0..WINDOW_ENTRIES_MAX * 2 + 7 {
+            let (seq, commit, fingerprint) = (Seq(n as u64), CommitNumber(n as u64), n as u64);
+            window.remember(Answer { client_id: id(n), fingerprint, room: RoomKey(1), seq, commit });
+            let room = domain::RoomId::new("r").unwrap();
+            model.remember(storage::Remembered { client_id: id(n), fingerprint, room, seq, commit });
+        }
+        for n in 0..WINDOW_ENTRIES_MAX * 2 + 9 {
+            let expect = model.recall(&id(n), n as u64).is_some();
+            assert_eq!(window.recall(&id(n)).is_some(), expect, "{n}");
+        }
+        assert_eq!(window.len(), WINDOW_ENTRIES_MAX);
+        assert_eq!(window.unwritten().count(), WINDOW_ENTRIES_MAX);
+    }
+}

@@ -1,0 +1,173 @@
+//! What one transaction writes besides the rows that its units write themselves: one commit for each app in it, and the
+//! rows that are written once for all units (heads, cursors, journal).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use domain::{AppId, CommitNumber, DeviceId, Event, RoomId, Seq, SeqRange, Timestamp, UserId};
+use rusqlite::params;
+use storage::{Commit, MovedCursors, record};
+
+use super::State;
+use super::caches::{AppState, RoomName};
+use crate::error::Fault;
+use crate::key::{AppKey, RoomKey, journal_key};
+use crate::packed::{RoomRange, pack_ranges, pack_rooms};
+
+/// The commits of one transaction, in the order in which their apps came.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    commits: Vec<AppCommit>,
+}
+
+/// One commit of one app while it gathers.
+#[derive(Debug)]
+pub(super) struct AppCommit {
+    app: AppId,
+    key: AppKey,
+    pub(super) number: CommitNumber,
+    at: Timestamp,
+    /// Whether there is anything that a reader could see; else it takes no number.
+    pub(super) written: bool,
+    pub(super) events: Vec<Arc<Event>>,
+    ranges: Vec<RoomRange>,
+    range_of: HashMap<RoomKey, usize>,
+    /// Rooms in which cursors moved.
+    pub(super) touched: BTreeSet<RoomKey>,
+    /// Rooms whose heads moved.
+    pub(super) rooms_moved: Vec<RoomName>,
+    /// Cursors that moved, by key.
+    pub(super) cursors: Vec<(RoomId, UserId, i64)>,
+    pub(super) revoked: Vec<DeviceId>,
+    pub(super) users: Vec<UserId>,
+}
+
+impl AppCommit {
+    /// Notes new events of a room.
+    pub(super) fn append(&mut self, room: RoomKey, first: Seq, last: Seq) {
+        if let Some(index) = self.range_of.get(&room) {
+            self.ranges[*index].range.last = last;
+            return;
+        }
+        self.range_of.insert(room, self.ranges.len());
+        self.ranges.push(RoomRange { room, range: SeqRange { first, last } });
+    }
+}
+
+impl Group {
+    /// The commit of an app in this group.
+    pub(super) fn commit_of(&mut self, app: &AppId, state: AppState, at: Timestamp) -> &mut AppCommit {
+        let index = self.commits.iter().position(|commit| commit.key == state.key).unwrap_or_else(|| {
+            self.commits.push(AppCommit {
+                app: app.clone(),
+                key: state.key,
+                number: CommitNumber(state.head.0 + 1),
+                at,
+                written: false,
+                events: Vec::new(),
+                ranges: Vec::new(),
+                range_of: HashMap::new(),
+                touched: BTreeSet::new(),
+                rooms_moved: Vec::new(),
+                cursors: Vec::new(),
+                revoked: Vec::new(),
+                users: Vec::new(),
+            });
+            self.commits.len() - 1
+        });
+        let commit = &mut self.commits[index];
+        commit.at = commit.at.max(at);
+        commit
+    }
+
+    /// The last commit that readers of an app will see once this group is written.
+    pub(super) fn reached(&self, state: AppState) -> CommitNumber {
+        let written = self.commits.iter().find(|commit| commit.key == state.key && commit.written);
+        written.map_or(state.head, |commit| commit.number)
+    }
+
+    /// Writes what is written once per transaction, and gives the commits for the feed.
+    pub(super) fn finish(mut self, state: &mut State) -> Result<Vec<Commit>, Fault> {
+        self.commits.retain(|commit| commit.written);
+        let mut work = 0;
+        for commit in &mut self.commits {
+            work += 1 + commit.events.len() as u64;
+            commit.write_rooms(state)?;
+            commit.write_journal(state)?;
+        }
+        state.windows.flush(&state.db, &state.caches.apps, work, false)?;
+        self.commits.into_iter().map(|commit| commit.write_cursors(state)).collect()
+    }
+}
+
+impl AppCommit {
+    fn write_rooms(&mut self, state: &mut State) -> Result<(), Fault> {
+        let State { db, caches, .. } = state;
+        let mut head = db.prepare_cached(
+            "INSERT OR REPLACE INTO room_head (room, seq, messages, last_message, commit_number) VALUES (?, ?, ?, ?, ?)",
+        )?;
+        let mut facts = db.prepare_cached(
+            "UPDATE room SET settings = ?, joined = ?, invited = ?, owners = ?, version = ? WHERE key = ?",
+        )?;
+        for name in &self.rooms_moved {
+            let room = caches.rooms.get_mut(name).ok_or(Fault::Damaged("a written room is gone"))?;
+            head.execute(params![
+                room.key,
+                room.head.seq.0,
+                room.head.messages,
+                room.head.last_message.map(|seq| seq.0),
+                room.head.commit.0
+            ])?;
+            room.head_moved = false;
+            if std::mem::take(&mut room.facts_moved) {
+                let settings = record::encode_settings(&room.room.settings);
+                let counts = &room.room;
+                let values =
+                    params![settings, counts.joined, counts.invited, counts.owners, counts.version, room.key];
+                facts.execute(values)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_journal(&mut self, state: &mut State) -> Result<(), Fault> {
+        self.touched.retain(|room| !self.range_of.contains_key(room));
+        let mut journal =
+            state.db.prepare_cached("INSERT INTO journal (key, at, rooms, touched) VALUES (?, ?, ?, ?)")?;
+        journal.execute(params![
+            journal_key(self.key, self.number),
+            self.at.0,
+            pack_ranges(&self.ranges),
+            pack_rooms(self.touched.iter().copied())
+        ])?;
+        state.db.prepare_cached("UPDATE app SET head = ? WHERE key = ?")?.execute(params![self.number.0, self.key])?;
+        if let Some(app) = state.caches.apps.get_mut(&self.app) {
+            app.head = self.number;
+        }
+        Ok(())
+    }
+
+    /// Writes the cursors as they are now, and tells the feed.
+    fn write_cursors(self, state: &mut State) -> Result<Commit, Fault> {
+        let State { db, caches, .. } = state;
+        let mut write = db.prepare_cached(
+            "INSERT OR REPLACE INTO cursor (key, delivered, read, read_messages, commit_number) VALUES (?, ?, ?, ?, ?)",
+        )?;
+        let mut cursors = Vec::with_capacity(self.cursors.len());
+        for (room, user, key) in self.cursors {
+            let state = caches.cursors.get_mut(&key).ok_or(Fault::Damaged("moved cursors are gone"))?;
+            state.moved = false;
+            let now = state.cursors;
+            write.execute(params![key, now.delivered.0, now.read.0, now.read_messages, now.commit.0])?;
+            cursors.push(MovedCursors { room, user, cursors: now });
+        }
+        Ok(Commit {
+            app: self.app,
+            number: self.number,
+            events: self.events,
+            cursors,
+            revoked: self.revoked,
+            users: self.users,
+        })
+    }
+}

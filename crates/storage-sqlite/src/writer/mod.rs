@@ -1,0 +1,362 @@
+//! The writer: one thread, the only connection that writes, group commit.
+//!
+//! It takes all units that wait, checks and writes them one after the other in one transaction, makes that durable,
+//! tells the feed, and then answers each. Whatever SQLite refuses in the middle undoes the whole group; the connection
+//! and all that was cached are thrown away then, and the next group starts from what is on disk. So a commit is never
+//! tried twice, and a disk that was full is used again as soon as there is room.
+
+mod account;
+mod caches;
+mod follower;
+mod group;
+mod room;
+mod windows;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::{Content, EventBody};
+use rusqlite::Connection;
+use storage::{Commit, Outcome, StoreError, Unit, Work};
+use tokio::sync::{mpsc, oneshot};
+
+use self::caches::Caches;
+use self::group::Group;
+use self::room::Verdict;
+use self::windows::Windows;
+use crate::connection::open_writer;
+use crate::error::{Fault, OpenError};
+use crate::options::Options;
+
+/// Units in one transaction.
+const GROUP_UNITS_MAX: usize = 1024;
+/// Bytes of content in one transaction, about.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Length of the WAL at which a checkpoint is due, in pages.
+const WAL_PAGES_MAX: i64 = 64_000;
+/// Pages by which the WAL may grow before a checkpoint is tried that readers hindered before.
+const WAL_PAGES_RETRY: i64 = 8_000;
+/// Length of the WAL at which the checkpoint waits for readers, in pages.
+const WAL_PAGES_FORCED: i64 = 4 * WAL_PAGES_MAX;
+/// Length of the WAL that is worth a checkpoint when there is nothing else to do, in pages.
+const WAL_PAGES_IDLE: i64 = 1_000;
+/// Units between two looks at the length of the WAL.
+const WAL_LOOK_UNITS: usize = 512;
+/// How long nothing comes before the writer is idle.
+const IDLE_MS: u64 = 1_000;
+
+/// What the writer is asked to do.
+pub(crate) enum Message {
+    /// Write a unit and answer.
+    Unit(Box<Job>),
+    /// Close the database.
+    Close(oneshot::Sender<()>),
+}
+
+/// A unit that waits to be written.
+pub(crate) struct Job {
+    pub(crate) unit: Unit,
+    pub(crate) answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// Where commits are told, once somebody listens.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    pub(crate) taken: bool,
+    pub(crate) sender: Option<mpsc::Sender<Arc<Commit>>>,
+}
+
+/// What the writer works with; thrown away when a group fails.
+#[derive(Debug)]
+struct State {
+    db: Connection,
+    caches: Caches,
+    windows: Windows,
+}
+
+impl State {
+    fn open(folder: &std::path::Path, options: &Options) -> Result<Self, OpenError> {
+        let db = open_writer(folder, options)?;
+        let windows = Windows::rebuild(&db)?;
+        Ok(Self { db, caches: Caches::new(), windows })
+    }
+}
+
+/// The writing half of the store, to be moved to a thread of its own.
+pub(crate) struct Writer {
+    folder: PathBuf,
+    options: Options,
+    state: Option<State>,
+    feed: Arc<Mutex<Feed>>,
+    /// Largest size of the database in pages; 0 for no limit of ours.
+    pages_max: Arc<AtomicU32>,
+    pages_max_set: u32,
+    units_since_look: usize,
+    /// Length of the WAL at which the next checkpoint is tried.
+    checkpoint_at: i64,
+    wal_may_be_long: bool,
+    /// Held as long as this exists.
+    _lock: File,
+}
+
+impl Writer {
+    /// Opens the database for writing; the lock is kept until the writer ends.
+    pub(crate) fn open(
+        folder: PathBuf,
+        options: Options,
+        lock: File,
+        feed: Arc<Mutex<Feed>>,
+        pages_max: Arc<AtomicU32>,
+    ) -> Result<Self, OpenError> {
+        let state = Some(State::open(&folder, &options)?);
+        Ok(Self {
+            folder,
+            options,
+            state,
+            feed,
+            pages_max,
+            pages_max_set: 0,
+            units_since_look: 0,
+            checkpoint_at: WAL_PAGES_MAX,
+            wal_may_be_long: true,
+            _lock: lock,
+        })
+    }
+
+    /// Works until it is told to close or nobody is left to tell it.
+    pub(crate) fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let mut closer = None;
+        loop {
+            let first = match &runtime {
+                Ok(runtime) if self.wal_may_be_long => {
+                    let idle = Duration::from_millis(IDLE_MS);
+                    let next = async { tokio::time::timeout(idle, messages.recv()).await };
+                    match runtime.block_on(next) {
+                        Ok(message) => message,
+                        Err(_) => {
+                            self.look_when_idle();
+                            continue;
+                        }
+                    }
+                }
+                Ok(_) | Err(_) => messages.blocking_recv(),
+            };
+            let Some(first) = first else { break };
+            let mut jobs = Vec::new();
+            let mut bytes = 0;
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Unit(job) => {
+                        bytes += weight(&job.unit);
+                        jobs.push(job);
+                    }
+                    Message::Close(done) => closer = Some(done),
+                }
+                if closer.is_some() || jobs.len() >= GROUP_UNITS_MAX || bytes >= GROUP_BYTES_MAX {
+                    break;
+                }
+                next = messages.try_recv().ok();
+            }
+            if !jobs.is_empty() {
+                self.write_group(jobs);
+            }
+            if closer.is_some() {
+                break;
+            }
+        }
+        messages.close();
+        self.close();
+        // What came too late is dropped, and its sender learns that it is unavailable.
+        drop((self, messages));
+        if let Some(done) = closer {
+            let _ = done.send(());
+        }
+    }
+
+    fn write_group(&mut self, jobs: Vec<Box<Job>>) {
+        let (units, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.unit, job.answer)).unzip();
+        self.units_since_look += units.len();
+        match self.try_group(units) {
+            Ok((outcomes, commits)) => {
+                for commit in commits {
+                    self.tell(Arc::new(commit));
+                }
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // Whoever does not wait any more does not want the answer.
+                    let _ = answer.send(outcome);
+                }
+                self.look_after_group();
+            }
+            Err(error) => {
+                tracing::error!(%error, "a group could not be written");
+                self.state = None;
+                for answer in answers {
+                    let _ = answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    fn try_group(&mut self, units: Vec<Unit>) -> Result<GroupResult, StoreError> {
+        let unavailable = |text: String| StoreError::Unavailable(text.into());
+        if self.state.is_none() {
+            let opened = State::open(&self.folder, &self.options);
+            self.state = Some(opened.map_err(|error| unavailable(error.to_string()))?);
+            self.pages_max_set = 0;
+        }
+        self.limit_pages().map_err(|fault| unavailable(fault.to_string()))?;
+        let state = self.state.as_mut().ok_or_else(|| unavailable("the database is not open".into()))?;
+        let result = write_units(state, units);
+        if result.is_err() {
+            // The connection is dropped in any case; this only frees the lock at once.
+            let _ = state.db.execute_batch("ROLLBACK");
+        }
+        // Nothing is known about a group that failed on its way to the disk: whatever it was, it is not available.
+        result.map_err(|fault| unavailable(fault.to_string()))
+    }
+
+    fn limit_pages(&mut self) -> Result<(), Fault> {
+        let pages_max = self.pages_max.load(Ordering::Relaxed);
+        if let Some(state) = &self.state
+            && pages_max != self.pages_max_set
+        {
+            let pages = if pages_max == 0 { i64::from(u32::MAX - 1) } else { i64::from(pages_max) };
+            state.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+            self.pages_max_set = pages_max;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, commit: Arc<Commit>) {
+        let sender = self.feed.lock().unwrap_or_else(PoisonError::into_inner).sender.clone();
+        if let Some(sender) = sender
+            && sender.blocking_send(commit).is_err()
+        {
+            self.feed.lock().unwrap_or_else(PoisonError::into_inner).sender = None;
+        }
+    }
+
+    fn look_after_group(&mut self) {
+        self.wal_may_be_long = true;
+        if let Some(state) = &mut self.state {
+            state.caches.tidy();
+            state.windows.tidy();
+        }
+        if self.units_since_look < WAL_LOOK_UNITS {
+            return;
+        }
+        self.units_since_look = 0;
+        let Some((length, _)) = self.checkpoint("NOOP") else { return };
+        if length < self.checkpoint_at {
+            return;
+        }
+        let mode = if length > WAL_PAGES_FORCED { "RESTART" } else { "PASSIVE" };
+        let done = self.checkpoint(mode).is_some_and(|(length, moved)| length == moved);
+        // A finished checkpoint lets the next commit begin the WAL anew, if no reader still reads it.
+        self.checkpoint_at = if done { WAL_PAGES_MAX } else { length + WAL_PAGES_RETRY };
+    }
+
+    fn look_when_idle(&mut self) {
+        self.wal_may_be_long = false;
+        if let Some((length, moved)) = self.checkpoint("NOOP")
+            && length - moved > WAL_PAGES_IDLE
+        {
+            self.checkpoint("PASSIVE");
+        }
+    }
+
+    /// Length of the WAL, and how much of it is in the database, in pages.
+    fn checkpoint(&self, mode: &str) -> Option<(i64, i64)> {
+        let state = self.state.as_ref()?;
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let result = state.db.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)));
+        result.inspect_err(|error| tracing::warn!(%error, mode, "checkpoint failed")).ok()
+    }
+
+    fn close(&mut self) {
+        let Some(state) = &mut self.state else { return };
+        if let Err(error) = write_windows(state) {
+            tracing::warn!(%error, "windows could not be written while closing");
+        }
+        self.checkpoint("TRUNCATE");
+        self.state = None;
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner).sender = None;
+    }
+}
+
+type GroupResult = (Vec<Result<Outcome, StoreError>>, Vec<Commit>);
+
+fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault> {
+    state.db.execute_batch("BEGIN IMMEDIATE")?;
+    let mut group = Group::default();
+    let mut outcomes = Vec::with_capacity(units.len());
+    for unit in units {
+        outcomes.push(write_unit(state, &mut group, unit)?);
+    }
+    let commits = group.finish(state)?;
+    state.db.execute_batch("COMMIT")?;
+    Ok((outcomes, commits))
+}
+
+/// Writes one unit. The inner error concerns this unit only, the outer one the whole group.
+fn write_unit(state: &mut State, group: &mut Group, unit: Unit) -> Result<Result<Outcome, StoreError>, Fault> {
+    let Unit { app, at, work } = unit;
+    match work {
+        Work::Room(work) => match room::check(state, &app, &work) {
+            Ok(Verdict::Fits(app_state)) => room::write(state, group, (&app, app_state), at, work).map(Ok),
+            Ok(Verdict::Answer(outcome)) => Ok(Ok(outcome)),
+            // Nothing was written yet, so a damaged or full room is nobody else's matter.
+            Err(fault) if is_local(&fault) => Ok(Err(StoreError::from(&fault))),
+            Err(fault) => Err(fault),
+        },
+        Work::Account(changes) => account::write(state, group, &app, at, &changes).map(Ok),
+        Work::Follower(step) => follower::write(state, group, &app, &step).map(Ok),
+    }
+}
+
+/// Whether a fault lies in rows that were read, not in the database's ability to work.
+fn is_local(fault: &Fault) -> bool {
+    match fault {
+        Fault::Sqlite(error) => error.sqlite_error_code().is_none(),
+        Fault::Record(_) | Fault::Damaged(_) | Fault::Full(_) => true,
+    }
+}
+
+fn write_windows(state: &mut State) -> Result<(), Fault> {
+    state.db.execute_batch("BEGIN IMMEDIATE")?;
+    // Apps that this run has not seen have not changed.
+    state.windows.flush(&state.db, &state.caches.apps, 0, true)?;
+    state.db.execute_batch("COMMIT")?;
+    Ok(())
+}
+
+/// About how many bytes a unit will write.
+fn weight(unit: &Unit) -> usize {
+    const ROW_BYTES: usize = 200;
+    match &unit.work {
+        Work::Room(work) => work.changes.events.iter().map(|event| ROW_BYTES + content_bytes(event)).sum(),
+        Work::Account(changes) => changes.len() * ROW_BYTES,
+        Work::Follower(step) => step.counts.len() * ROW_BYTES,
+    }
+}
+
+fn content_bytes(event: &EventBody) -> usize {
+    match event {
+        EventBody::Message { content: Some(Content::Text(text)), .. }
+        | EventBody::Edit { content: Some(Content::Text(text)), .. } => {
+            text.text.len() + text.data.as_ref().map_or(0, |data| data.len())
+        }
+        EventBody::Created { .. }
+        | EventBody::Settings(_)
+        | EventBody::Member { .. }
+        | EventBody::Message { content: None, .. }
+        | EventBody::Edit { content: None, .. }
+        | EventBody::Redaction { .. }
+        | EventBody::Reaction { .. } => 0,
+    }
+}

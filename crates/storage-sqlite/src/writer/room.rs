@@ -1,0 +1,376 @@
+//! Room work: checked against what is so at this moment, then written. The rules themselves are the domain's.
+
+use std::sync::Arc;
+
+use domain::{
+    AppId, ClientId, CursorMove, Cursors, Event, EventBody, Member, MemberState, NewRoom, Room, Seq,
+    Timestamp, UserId, pair_of,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use storage::{Outcome, Receipt, RoomWork, record};
+
+use super::State;
+use super::caches::{AppState, Caches, CursorState, RoomName, RoomState, cursors_of};
+use super::group::{AppCommit, Group};
+use crate::error::Fault;
+use crate::key::{AppKey, DeviceKey, RoomKey, UserKey, cursor_key};
+use crate::rows::{self, UserIds};
+use crate::window::Answer;
+
+/// Whether work can be written.
+pub(super) enum Verdict {
+    /// It can; to this app.
+    Fits(AppState),
+    /// It can't, and this is the answer.
+    Answer(Outcome),
+}
+
+/// Looks whether the world is as the work supposes. Writes nothing.
+pub(super) fn check(state: &mut State, app: &AppId, work: &RoomWork) -> Result<Verdict, Fault> {
+    let State { db, caches, windows } = state;
+    let conflict = Ok(Verdict::Answer(Outcome::Conflict));
+    let Some(app) = caches.app(db, app)? else { return conflict };
+    if let Some(client_id) = &work.client_id
+        && let Some(device) = caches.find_device(db, app.key, &work.device)?
+        && let Some(answer) = windows.recall(db, device, client_id)?
+    {
+        return Ok(Verdict::Answer(repeat(db, &answer, work.fingerprint)?));
+    }
+    let name = (app.key, work.room.clone());
+    let expect = &work.changes.expect;
+    match (&work.changes.create, caches.room(db, &name)?) {
+        (Some(_), Some(_)) | (None, None) => conflict,
+        (Some(new), None) => match &new.pair {
+            Some(pair) if direct_exists(caches, db, app.key, pair)? => conflict,
+            _ => Ok(Verdict::Fits(app)),
+        },
+        (None, Some(room)) => {
+            if room.room.version != expect.version {
+                return conflict;
+            }
+            if room.head.seq.0 + work.changes.events.len() as u64 > Seq::MAX.0 {
+                return Err(Fault::Full("the room's log is full"));
+            }
+            if let Some((seq, keys)) = &expect.reactions {
+                let event = room.key.event(*seq);
+                let stored = match caches.find_user(db, app.key, &work.actor)? {
+                    Some(actor) => rows::load_reactions(db, event, actor)?,
+                    None => Default::default(),
+                };
+                if stored != *keys {
+                    return conflict;
+                }
+            }
+            Ok(Verdict::Fits(app))
+        }
+    }
+}
+
+fn repeat(db: &Connection, answer: &Answer, fingerprint: u64) -> Result<Outcome, Fault> {
+    if answer.fingerprint != fingerprint {
+        return Ok(Outcome::ClientIdReused);
+    }
+    let mut statement = db.prepare_cached("SELECT id FROM room WHERE key = ?")?;
+    let room = statement.query_row([answer.room], |row| rows::room_id(row, 0)).optional()?;
+    let room = room.ok_or(Fault::Damaged("a remembered room is gone"))?;
+    Ok(Outcome::Duplicate(Receipt { room: Some(room), seq: answer.seq, commit: answer.commit }))
+}
+
+fn direct_exists(caches: &mut Caches, db: &Connection, app: AppKey, pair: &[UserId; 2]) -> Result<bool, Fault> {
+    let (Some(low), Some(high)) = (caches.find_user(db, app, &pair[0])?, caches.find_user(db, app, &pair[1])?) else {
+        return Ok(false);
+    };
+    let mut statement = db.prepare_cached("SELECT 1 FROM direct WHERE low = ? AND high = ?")?;
+    Ok(statement.exists(params![low, high])?)
+}
+
+/// Writes work that fits.
+pub(super) fn write(
+    state: &mut State,
+    group: &mut Group,
+    app: (&AppId, AppState),
+    at: Timestamp,
+    work: RoomWork,
+) -> Result<Outcome, Fault> {
+    let State { db, caches, windows } = state;
+    let (app_id, app) = app;
+    let name: RoomName = (app.key, work.room);
+    if let Some(new) = &work.changes.create {
+        create_room(caches, db, &name, new, at)?;
+    }
+    let actor = caches.user(db, app.key, &work.actor)?;
+    let device = caches.device(db, app.key, &work.device)?;
+    // Out of the map while it is worked on, so that the rest of the caches can be used beside it.
+    let mut room = caches.rooms.remove(&name).ok_or(Fault::Damaged("a checked room is gone"))?;
+    let commit = group.commit_of(app_id, app, at);
+    let first = room.head.seq.next();
+    let mut writing = Writing { db, caches, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
+    let wrote = !work.changes.events.is_empty();
+    for (index, body) in work.changes.events.into_iter().enumerate() {
+        let own = (index == 0).then_some(work.client_id.as_ref()).flatten();
+        writing.append(&work.actor, device, own, work.fingerprint, at, body)?;
+    }
+    if let Some(to) = work.changes.cursors {
+        writing.move_own(&work.actor, to)?;
+    }
+    let Writing { cursors_moved, commit, .. } = writing;
+    if wrote {
+        commit.append(room.key, first, room.head.seq);
+        if !std::mem::replace(&mut room.head_moved, true) {
+            commit.rooms_moved.push(name.clone());
+        }
+    } else if !cursors_moved.is_empty() {
+        commit.touched.insert(room.key);
+    }
+    commit.written |= wrote || !cursors_moved.is_empty();
+    let reached = if commit.written { commit.number } else { app.head };
+    commit.cursors.extend(cursors_moved.into_iter().map(|(user, key)| (name.1.clone(), user, key)));
+    let seq = if wrote { first } else { room.head.seq };
+    let receipt = Receipt { room: Some(name.1.clone()), seq, commit: reached };
+    if let Some(client_id) = work.client_id.filter(|_| wrote) {
+        let answer = Answer { client_id, fingerprint: work.fingerprint, room: room.key, seq, commit: reached };
+        windows.remember(db, app.key, device, answer)?;
+    }
+    caches.rooms.insert(name, room);
+    Ok(Outcome::Done(receipt))
+}
+
+fn create_room(
+    caches: &mut Caches,
+    db: &Connection,
+    name: &RoomName,
+    new: &NewRoom,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let (app, id) = name;
+    let room = Room::new(id.clone(), new.kind, new.pair.clone(), new.settings.clone(), at);
+    let pair = match &room.pair {
+        Some([low, high]) => {
+            debug_assert_eq!(pair_of(low, high), [low.clone(), high.clone()]);
+            Some((caches.user(db, *app, low)?, caches.user(db, *app, high)?))
+        }
+        None => None,
+    };
+    let mut statement = db.prepare_cached(
+        "INSERT INTO room (app, id, kind, low, high, settings, created_at, joined, invited, owners, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0) RETURNING key",
+    )?;
+    let settings = record::encode_settings(&room.settings);
+    let kind = record::room_kind_name(room.kind);
+    let (low, high) = pair.unzip();
+    let key: RoomKey =
+        statement.query_row(params![app, id.as_str(), kind, low, high, settings, at.0], |row| row.get(0))?;
+    if let Some((low, high)) = pair {
+        db.prepare_cached("INSERT INTO direct (low, high, room) VALUES (?, ?, ?)")?.execute(params![low, high, key])?;
+    }
+    // A room has a head from the start, even if nothing is ever written to it.
+    db.prepare_cached("INSERT INTO room_head (room, seq, messages, last_message, commit_number) VALUES (?, 0, 0, NULL, 0)")?
+        .execute([key])?;
+    let head = domain::Head::default();
+    caches.rooms.insert(name.clone(), RoomState { key, room, head, head_moved: false, facts_moved: false });
+    Ok(())
+}
+
+/// One piece of room work while it is being written.
+struct Writing<'a> {
+    db: &'a Connection,
+    caches: &'a mut Caches,
+    app: AppKey,
+    commit: &'a mut AppCommit,
+    room: &'a mut RoomState,
+    actor: UserKey,
+    /// Cursors that this group had not moved before.
+    cursors_moved: Vec<(UserId, i64)>,
+}
+
+impl Writing<'_> {
+    fn append(
+        &mut self,
+        sender: &UserId,
+        device: DeviceKey,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+        at: Timestamp,
+        body: EventBody,
+    ) -> Result<(), Fault> {
+        let event = Event {
+            room: self.room.room.id.clone(),
+            seq: self.room.head.seq.next(),
+            commit: self.commit.number,
+            at,
+            sender: sender.clone(),
+            client_id: client_id.cloned(),
+            number: self.room.head.messages + u64::from(body.is_message()),
+            body,
+        };
+        self.insert(&event, device, fingerprint)?;
+        let mut before = None;
+        match &event.body {
+            EventBody::Member { user, state, .. } => before = self.change_member(&event, user, *state)?,
+            EventBody::Message { .. } => {
+                self.move_cursors(sender, self.actor, whole(event.seq), event.number)?;
+            }
+            EventBody::Edit { target, .. } => {
+                let mut statement = self.db.prepare_cached("INSERT INTO edit (target, seq) VALUES (?, ?)")?;
+                statement.execute(params![self.room.key.event(*target), event.seq.0])?;
+            }
+            EventBody::Redaction { target, .. } => redact(self.db, self.room.key, *target, event.seq)?,
+            EventBody::Reaction { target, keys, .. } => {
+                react(self.db, self.room.key.event(*target), self.actor, keys)?;
+            }
+            EventBody::Created { .. } | EventBody::Settings(_) => {}
+        }
+        self.room.room.apply(&event.body, before.as_ref());
+        self.room.head.apply(&event);
+        self.room.facts_moved |= event.body.changes_facts();
+        self.commit.events.push(Arc::new(event));
+        Ok(())
+    }
+
+    fn insert(&mut self, event: &Event, device: DeviceKey, fingerprint: u64) -> Result<(), Fault> {
+        let (kind, body) = record::encode(&event.body);
+        let client_id = event.client_id.as_ref().map(ClientId::as_str);
+        let mut statement = self.db.prepare_cached(
+            "INSERT INTO event (key, commit_number, number, at, sender, device, client_id, fingerprint, kind, body)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        statement.execute(params![
+            self.room.key.event(event.seq),
+            event.commit.0,
+            event.number,
+            event.at.0,
+            self.actor,
+            device,
+            client_id,
+            client_id.map(|_| fingerprint.cast_signed()),
+            kind,
+            body,
+        ])?;
+        Ok(())
+    }
+
+    /// Folds a membership event in and gives the member as it was before.
+    fn change_member(&mut self, event: &Event, user: &UserId, state: MemberState) -> Result<Option<Member>, Fault> {
+        let (db, room) = (self.db, self.room.key);
+        let key = self.caches.user(db, self.app, user)?;
+        let before = rows::load_member(db, key, room, &mut UserIds::default())?;
+        let mut member = before.clone().unwrap_or_else(|| Member::stranger(user.clone()));
+        member.apply(event.seq, event.commit, &event.sender, &event.body);
+        let peer = match self.room.room.peer_of(user) {
+            Some(peer) => Some(self.caches.user(db, self.app, &peer.clone())?),
+            None => None,
+        };
+        let invited_by = member.invited_by.as_ref().map(|by| self.caches.user(db, self.app, by)).transpose()?;
+        let mut statement = db.prepare_cached(
+            "INSERT OR REPLACE INTO member
+             (user, room, user_id, peer, state, level, invited_by, invited_at, intervals, commit_number)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        statement.execute(params![
+            key,
+            room,
+            user.as_str(),
+            peer,
+            record::state_name(member.state),
+            member.level.0,
+            invited_by,
+            member.invited_at.map(|seq| seq.0),
+            rows::intervals_json(&member),
+            member.commit.0,
+        ])?;
+        if before.is_none() {
+            // Every member has cursors. The row is written here, since these have not moved.
+            db.prepare_cached(
+                "INSERT INTO cursor (key, delivered, read, read_messages, commit_number) VALUES (?, 0, 0, 0, 0)",
+            )?
+            .execute([cursor_key(key, room)])?;
+            self.caches
+                .cursors
+                .insert(cursor_key(key, room), CursorState { cursors: Cursors::default(), moved: false });
+        }
+        let was_joined = before.as_ref().is_some_and(Member::is_joined);
+        if state == MemberState::Joined && !was_joined {
+            self.move_cursors(user, key, whole(event.seq), event.number)?;
+        }
+        Ok(before)
+    }
+
+    /// Moves the actor's cursors as asked, to the head at most.
+    fn move_own(&mut self, actor: &UserId, to: CursorMove) -> Result<(), Fault> {
+        let head = self.room.head;
+        let cut = |seq: Seq| seq.min(head.seq);
+        let to = CursorMove { delivered: to.delivered.map(cut), read: to.read.map(cut) };
+        let number = match to.read {
+            Some(seq) if seq == head.seq => head.messages,
+            Some(seq) if seq > Seq(0) => {
+                let mut statement = self.db.prepare_cached("SELECT number FROM event WHERE key = ?")?;
+                let number = statement.query_row([self.room.key.event(seq)], |row| row.get(0)).optional()?;
+                number.ok_or(Fault::Damaged("an event of a room is missing"))?
+            }
+            Some(_) | None => 0,
+        };
+        self.move_cursors(actor, self.actor, to, number)
+    }
+
+    fn move_cursors(&mut self, user: &UserId, key: UserKey, to: CursorMove, number: u64) -> Result<(), Fault> {
+        let (commit, room) = (self.commit.number, self.room.key);
+        let Some(state) = cursors_of(&mut self.caches.cursors, self.db, key, room)? else { return Ok(()) };
+        if state.cursors.apply(to, number, commit) && !std::mem::replace(&mut state.moved, true) {
+            self.cursors_moved.push((user.clone(), cursor_key(key, room)));
+        }
+        Ok(())
+    }
+}
+
+fn whole(seq: Seq) -> CursorMove {
+    CursorMove { delivered: Some(seq), read: Some(seq) }
+}
+
+/// Takes a message's content away, wherever it stands, and its reactions.
+fn redact(db: &Connection, room: RoomKey, target: Seq, redaction: Seq) -> Result<(), Fault> {
+    let key = room.event(target);
+    let Some(EventBody::Message { reply_to, .. }) = rows::load_body(db, key)? else { return Ok(()) };
+    let stripped = EventBody::Message { content: None, reply_to, redacted_by: Some(redaction) };
+    let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ?")?;
+    let edits = edits.query_map([key], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
+    let mut update = db.prepare_cached("UPDATE event SET body = ? WHERE key = ?")?;
+    update.execute(params![record::encode(&stripped).1, key])?;
+    let (_, edit) = record::encode(&EventBody::Edit { target, content: None });
+    for seq in edits {
+        update.execute(params![edit, room.event(Seq(seq))])?;
+    }
+    db.prepare_cached("DELETE FROM reaction WHERE event = ?")?.execute([key])?;
+    db.prepare_cached("DELETE FROM reaction_count WHERE event = ?")?.execute([key])?;
+    Ok(())
+}
+
+/// Replaces a user's set of reactions and corrects the counts.
+fn react(
+    db: &Connection,
+    event: i64,
+    user: UserKey,
+    keys: &std::collections::BTreeSet<smol_str::SmolStr>,
+) -> Result<(), Fault> {
+    let before = rows::load_reactions(db, event, user)?;
+    if keys.is_empty() {
+        db.prepare_cached("DELETE FROM reaction WHERE event = ? AND user = ?")?.execute(params![event, user])?;
+    } else {
+        db.prepare_cached("INSERT OR REPLACE INTO reaction (event, user, keys) VALUES (?, ?, ?)")?
+            .execute(params![event, user, rows::keys_json(keys)])?;
+    }
+    let mut more = db.prepare_cached(
+        "INSERT INTO reaction_count (event, key, count) VALUES (?, ?, 1)
+         ON CONFLICT (event, key) DO UPDATE SET count = count + 1",
+    )?;
+    for key in keys.difference(&before) {
+        more.execute(params![event, key.as_str()])?;
+    }
+    let mut less = db.prepare_cached("UPDATE reaction_count SET count = count - 1 WHERE event = ? AND key = ?")?;
+    let mut none = db.prepare_cached("DELETE FROM reaction_count WHERE event = ? AND key = ? AND count <= 0")?;
+    for key in before.difference(keys) {
+        less.execute(params![event, key.as_str()])?;
+        none.execute(params![event, key.as_str()])?;
+    }
+    Ok(())
+}
+

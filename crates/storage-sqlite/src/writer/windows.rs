@@ -1,0 +1,232 @@
+//! The devices' windows in the writer: kept in memory, written at intervals, rebuilt from the journal's tail on start.
+//!
+//! A window whose device was busy is written once for [`FLUSH_WORK`] events and commits, and then only what is new of
+//! it. `app.windows_commit` says up to which commit the rows are complete; what came later is read from the events of
+//! the journal's tail, which this interval keeps short.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use domain::{AppId, ClientId, CommitNumber};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
+
+use super::caches::AppState;
+use crate::cache::Generations;
+use crate::error::Fault;
+use crate::key::{AppKey, DeviceKey, journal_key, split_event};
+use crate::packed::{pack_answers, unpack_answers, unpack_ranges};
+use crate::rows;
+use crate::window::{Answer, DeviceWindow};
+
+/// Events and commits after which a window is written that has grown.
+const FLUSH_WORK: u64 = 50_000;
+/// Events and commits after which it is noted how far windows are written.
+const NOTE_WORK: u64 = 4_096;
+/// Client ids of all windows that are kept in memory (about 120 bytes each).
+const ENTRIES_MAX: usize = 200_000;
+/// Rows of one window; then they are written anew as one.
+const CHUNKS_MAX: usize = 16;
+
+/// A window that has grown since it was written.
+#[derive(Debug)]
+struct Waiting {
+    device: DeviceKey,
+    app: AppKey,
+    /// The commit that made it grow first.
+    since: CommitNumber,
+    /// When that was, in work done.
+    at_work: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Windows {
+    windows: Generations<DeviceKey, DeviceWindow>,
+    entries: usize,
+    /// Oldest first.
+    waiting: VecDeque<Waiting>,
+    work: u64,
+    noted_at_work: u64,
+}
+
+impl Windows {
+    /// The windows as they were when the last commit was written.
+    pub(super) fn rebuild(db: &Connection) -> Result<Self, Fault> {
+        let mut windows = Self {
+            windows: Generations::new(usize::MAX),
+            entries: 0,
+            waiting: VecDeque::new(),
+            work: 0,
+            noted_at_work: 0,
+        };
+        let mut apps = db.prepare("SELECT key, head, windows_commit FROM app")?;
+        let mut apps = apps.query([])?;
+        while let Some(app) = apps.next()? {
+            windows.read_tail(db, app.get(0)?, CommitNumber(app.get(2)?), CommitNumber(app.get(1)?))?;
+        }
+        Ok(windows)
+    }
+
+    fn read_tail(
+        &mut self,
+        db: &Connection,
+        app: AppKey,
+        after: CommitNumber,
+        head: CommitNumber,
+    ) -> Result<(), Fault> {
+        let mut journal = db.prepare_cached("SELECT rooms FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
+        let mut events = db.prepare_cached(
+            "SELECT key, commit_number, device, client_id, fingerprint FROM event WHERE key BETWEEN ? AND ?",
+        )?;
+        let mut commits = journal.query([journal_key(app, after), journal_key(app, head)])?;
+        while let Some(commit) = commits.next()? {
+            self.work += 1;
+            for range in unpack_ranges(commit.get_ref(0)?.as_blob().map_err(rows::sqlite)?)? {
+                let keys = [range.room.event(range.range.first), range.room.event(range.range.last)];
+                let mut found = events.query(keys)?;
+                while let Some(row) = found.next()? {
+                    self.work += 1;
+                    if matches!(row.get_ref(3)?, ValueRef::Null) {
+                        continue;
+                    }
+                    let (room, seq) = split_event(row.get(0)?);
+                    let fingerprint = row.get::<_, i64>(4)?.cast_unsigned();
+                    let commit = CommitNumber(row.get(1)?);
+                    let answer = Answer { client_id: rows::client_id(row, 3)?, fingerprint, room, seq, commit };
+                    let device = row.get(2)?;
+                    // A window's rows hold everything up to the commit they were written in.
+                    if answer.commit > self.window(db, device)?.written_to {
+                        self.remember(db, app, device, answer)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn window(&mut self, db: &Connection, device: DeviceKey) -> Result<&mut DeviceWindow, Fault> {
+        if self.windows.get_mut(&device).is_none() {
+            let mut window = DeviceWindow::default();
+            let mut statement =
+                db.prepare_cached("SELECT chunk, entries FROM device_window WHERE device = ? ORDER BY chunk")?;
+            let mut chunks = statement.query([device])?;
+            while let Some(row) = chunks.next()? {
+                window.chunks.push(row.get(0)?);
+                for answer in unpack_answers(row.get_ref(1)?.as_blob().map_err(rows::sqlite)?)? {
+                    window.remember(answer);
+                }
+            }
+            window.unwritten = 0;
+            window.written_to = window.last_commit();
+            self.entries += window.len();
+            self.windows.insert(device, window);
+        }
+        Ok(self.windows.get_mut(&device).expect("it was put there"))
+    }
+
+    /// What a client id was used for.
+    pub(super) fn recall(
+        &mut self,
+        db: &Connection,
+        device: DeviceKey,
+        client_id: &ClientId,
+    ) -> Result<Option<Answer>, Fault> {
+        Ok(self.window(db, device)?.recall(client_id).cloned())
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        db: &Connection,
+        app: AppKey,
+        device: DeviceKey,
+        answer: Answer,
+    ) -> Result<(), Fault> {
+        let since = answer.commit;
+        let window = self.window(db, device)?;
+        let first = window.unwritten == 0;
+        let grown = window.remember(answer);
+        self.entries += grown;
+        if first {
+            self.waiting.push_back(Waiting { device, app, since, at_work: self.work });
+        }
+        Ok(())
+    }
+
+    /// Forgets a device that has ended.
+    pub(super) fn forget(&mut self, db: &Connection, device: DeviceKey) -> Result<(), Fault> {
+        if let Some(window) = self.windows.remove(&device) {
+            self.entries -= window.len();
+        }
+        db.prepare_cached("DELETE FROM device_window WHERE device = ?")?.execute([device])?;
+        Ok(())
+    }
+
+    /// Writes what is due, at the end of a group that did so much work. `all` for everything, as when closing.
+    pub(super) fn flush(
+        &mut self,
+        db: &Connection,
+        apps: &HashMap<AppId, AppState>,
+        work: u64,
+        all: bool,
+    ) -> Result<(), Fault> {
+        self.work += work;
+        let all = all || self.entries > ENTRIES_MAX;
+        while let Some(next) = self.waiting.front() {
+            if !all && next.at_work + FLUSH_WORK > self.work {
+                break;
+            }
+            let device = next.device;
+            self.waiting.pop_front();
+            if let Some(window) = self.windows.get_mut(&device) {
+                write_window(db, device, window)?;
+            }
+        }
+        if all || self.noted_at_work + NOTE_WORK <= self.work {
+            self.noted_at_work = self.work;
+            self.note(db, apps)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down up to which commit the windows of each app are complete.
+    fn note(&self, db: &Connection, apps: &HashMap<AppId, AppState>) -> Result<(), Fault> {
+        let mut complete: BTreeMap<AppKey, CommitNumber> = apps.values().map(|app| (app.key, app.head)).collect();
+        for waiting in &self.waiting {
+            if let Some(commit) = complete.get_mut(&waiting.app) {
+                *commit = (*commit).min(CommitNumber(waiting.since.0.saturating_sub(1)));
+            }
+        }
+        let sql = "UPDATE app SET windows_commit = ?2 WHERE key = ?1 AND windows_commit < ?2";
+        let mut statement = db.prepare_cached(sql)?;
+        for (app, commit) in complete {
+            statement.execute(params![app, commit.0])?;
+        }
+        Ok(())
+    }
+
+    /// Forgets windows that were not used lately, if there are too many. After the commit of a group.
+    pub(super) fn tidy(&mut self) {
+        if self.entries > ENTRIES_MAX {
+            self.windows.rotate();
+            self.entries = self.windows.values_mut().map(|(_, window)| window.len()).sum();
+        }
+    }
+}
+
+fn write_window(db: &Connection, device: DeviceKey, window: &mut DeviceWindow) -> Result<(), Fault> {
+    if window.unwritten == 0 {
+        return Ok(());
+    }
+    let anew = window.unwritten == window.len() || window.chunks.len() >= CHUNKS_MAX;
+    let next = window.chunks.last().map_or(0, |last| last + 1);
+    let bytes = if anew { pack_answers(window.all()) } else { pack_answers(window.unwritten()) };
+    if anew && !window.chunks.is_empty() {
+        db.prepare_cached("DELETE FROM device_window WHERE device = ?")?.execute([device])?;
+        window.chunks.clear();
+    }
+    db.prepare_cached("INSERT INTO device_window (device, chunk, entries) VALUES (?, ?, ?)")?
+        .execute(params![device, next, bytes])?;
+    window.chunks.push(next);
+    window.unwritten = 0;
+    window.written_to = window.last_commit();
+    Ok(())
+}

@@ -1,0 +1,85 @@
+// What a reload finds again: who is signed in, the room list with its commit, profiles, and the last page of the rooms
+// opened last. Writes are gathered; rooms and the commit they belong to are written together.
+
+import type { ClientStorage } from './storage.js'
+import type { EventPage, Me, Room, User } from './wire.js'
+
+const WRITE_AFTER_MS = 500
+const PAGES_MAX = 20
+
+type CachedPage = EventPage & { saved_at: number }
+
+export interface Cached {
+  me: Me | undefined
+  commit: number
+  rooms: Room[]
+  users: User[]
+}
+
+export class Cache {
+  readonly storage: ClientStorage
+  readonly #dirty = new Map<string, unknown>()
+  /** Pages written by this tab: only a new one can be one too many. */
+  readonly #pages = new Set<string>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(storage: ClientStorage) {
+    this.storage = storage
+  }
+
+  async load(): Promise<Cached> {
+    const [me, commit, rooms, users] = await Promise.all([
+      this.storage.get('me'),
+      this.storage.get('commit'),
+      this.storage.list('room:'),
+      this.storage.list('user:'),
+    ])
+    return {
+      me: me as Me | undefined,
+      commit: typeof commit === 'number' ? commit : 0,
+      rooms: rooms.map(([, room]) => room as Room),
+      users: users.map(([, user]) => user as User),
+    }
+  }
+
+  async page(room: string): Promise<EventPage | undefined> {
+    await this.flush()
+    return (await this.storage.get(`page:${room}`)) as EventPage | undefined
+  }
+
+  savePage(room: string, page: EventPage): void {
+    this.save(`page:${room}`, { ...page, saved_at: Date.now() } satisfies CachedPage)
+  }
+
+  /** Written soon; `undefined` deletes. */
+  save(key: string, value: unknown): void {
+    this.#dirty.set(key, value)
+    this.#timer ??= setTimeout(() => void this.flush(), WRITE_AFTER_MS)
+  }
+
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#dirty.size === 0) return
+    const entries = [...this.#dirty]
+    this.#dirty.clear()
+    await this.storage.set(entries)
+    const pages = entries.filter(([key]) => key.startsWith('page:') && !this.#pages.has(key))
+    for (const [key] of pages) this.#pages.add(key)
+    if (pages.length > 0) await this.#forgetOldPages()
+  }
+
+  async clear(): Promise<void> {
+    this.#pages.clear()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#dirty.clear()
+    await this.storage.clear()
+  }
+
+  async #forgetOldPages(): Promise<void> {
+    const pages = (await this.storage.list('page:')) as [string, CachedPage][]
+    const oldest = pages.sort(([, a], [, b]) => b.saved_at - a.saved_at).slice(PAGES_MAX)
+    if (oldest.length > 0) await this.storage.set(oldest.map(([key]) => [key, undefined]))
+  }
+}

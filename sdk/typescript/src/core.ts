@@ -1,0 +1,15 @@
+// What the parts of a client share. Each part gets this instead of the others.
+
+import type { Cache } from './cache.js'
+import type { Connection } from './connection.js'
+import type { UserCache } from './users.js'
+
+export interface Core {
+  readonly connection: Connection
+  readonly cache: Cache
+  readonly users: UserCache
+  /** Settled when the cache has been read. */
+  readonly restored: Promise<void>
+  /** The own user and device, as far as known: from the cache at first, then from the server. */
+  self(): { user: string; device: string } | undefined
+}

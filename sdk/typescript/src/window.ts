@@ -1,0 +1,109 @@
+// A contiguous part of a room's log, as a timeline shows it. Pure: pages and pushed events come in, messages with all
+// later changes folded in come out.
+//
+// `asOf` says up to which seq a message is known to have its changes. Change events up to it are in the message already.
+
+import { fold, isChange, isMessage, type Change } from './fold.js'
+import type { Event, EventPage } from './wire.js'
+
+export const SHOWN_MAX = 2_000
+
+export interface Shown {
+  event: Event
+  asOf: number
+}
+
+export class LogWindow {
+  /** Everything but changes, ascending by seq. */
+  shown: Shown[] = []
+  /** First and last seq covered. Covered means: each event in between that may be seen is in here. */
+  low: number
+  high: number
+  hasOlder: boolean
+  hasNewer: boolean
+  readonly #me: string | undefined
+
+  constructor(page: EventPage, me: string | undefined) {
+    this.#me = me
+    this.low = page.events[0]?.seq ?? 1
+    // Not `as_of`: the server may have read the changes later than it chose the events.
+    this.high = page.events.at(-1)?.seq ?? 0
+    this.hasOlder = page.has_older
+    this.hasNewer = page.has_newer
+    this.shown = shownOf(page)
+  }
+
+  covers(seq: number): boolean {
+    return (seq >= this.low || !this.hasOlder) && (seq <= this.high || !this.hasNewer)
+  }
+
+  find(seq: number): Shown | undefined {
+    let from = 0
+    let to = this.shown.length
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (this.shown[middle]!.event.seq < seq) from = middle + 1
+      else to = middle
+    }
+    return this.shown[from]?.event.seq === seq ? this.shown[from] : undefined
+  }
+
+  /** A page that was asked for with `before` = low. */
+  prepend(page: EventPage): void {
+    const events = shownOf(page).filter(({ event }) => event.seq < this.low)
+    this.hasOlder = page.has_older
+    this.low = Math.min(this.low, page.events[0]?.seq ?? this.low)
+    this.shown = [...events, ...this.shown]
+    if (this.shown.length > SHOWN_MAX) {
+      this.shown = this.shown.slice(0, SHOWN_MAX)
+      this.high = this.shown.at(-1)!.event.seq
+      this.hasNewer = true
+    }
+  }
+
+  /** A page that was asked for with `after` = high, or with a smaller seq. */
+  append(page: EventPage): void {
+    for (const event of page.events) if (isChange(event)) this.change(event)
+    this.shown.push(...shownOf(page).filter(({ event }) => event.seq > this.high))
+    this.high = Math.max(this.high, page.events.at(-1)?.seq ?? 0)
+    this.hasNewer = page.has_newer
+    this.#trimOldest()
+  }
+
+  /** A page of what is here already, as it is now. */
+  renew(page: EventPage): void {
+    for (const { event, asOf } of shownOf(page)) {
+      const known = this.find(event.seq)
+      if (known && known.asOf < asOf) Object.assign(known, { event, asOf })
+    }
+  }
+
+  /** Takes a pushed event. False: something before it is missing, and it was not taken. */
+  push(event: Event): boolean {
+    if (isChange(event)) this.change(event)
+    if (event.seq <= this.high || this.hasNewer) return true
+    if (event.seq > this.high + 1) return false
+    if (!isChange(event)) this.shown.push({ event, asOf: event.seq })
+    this.high = event.seq
+    this.#trimOldest()
+    return true
+  }
+
+  /** Folds a change into its target, if the target is here and doesn't have it yet. */
+  change(change: Change): void {
+    const target = this.find(change.target)
+    if (!target || !isMessage(target.event) || target.asOf >= change.seq) return
+    target.event = fold(target.event, change, this.#me)
+    target.asOf = change.seq
+  }
+
+  #trimOldest(): void {
+    if (this.shown.length <= SHOWN_MAX) return
+    this.shown = this.shown.slice(-SHOWN_MAX)
+    this.low = this.shown[0]!.event.seq
+    this.hasOlder = true
+  }
+}
+
+const shownOf = (page: EventPage): Shown[] =>
+  page.events.filter(event => !isChange(event)).map(event => ({ event, asOf: page.as_of }))

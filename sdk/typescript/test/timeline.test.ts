@@ -1,0 +1,276 @@
+import { describe, expect, test } from 'vitest'
+import { memoryStorage } from '../src/storage.js'
+import { lines, pass, settle, virtualTime, world } from './world.js'
+
+virtualTime()
+
+/** A room with messages numbered by their seq: 2 to `head`. */
+async function garden(head = 1, options: { read?: number } = {}) {
+  const w = world('ada', 'bob')
+  const room = w.server.addRoom('garden', ['ada', 'bob'])
+  for (let seq = 2; seq <= head; seq++) w.server.say('garden', 'bob', `m${seq}`)
+  if (options.read) room.cursors.set('ada', { delivered: options.read, read: options.read, read_messages: options.read - 1 })
+  const storage = memoryStorage()
+  const ada = await w.online('ada', { storage })
+  return { ...w, ada, storage, handle: ada.rooms.get('garden'), log: room.log }
+}
+
+const seqs = (timeline: { get(): { items: { seq?: number }[] } }) => timeline.get().items.map(item => item.seq)
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
+
+describe('paging', () => {
+  test('starts at the end and goes back to the beginning', async () => {
+    const { handle } = await garden(120)
+    const timeline = handle.timeline({ limit: 50 })
+    expect(timeline.get()).toMatchObject({ items: [], loading: true })
+    await settle()
+    expect(timeline.get()).toMatchObject({ hasOlder: true, hasNewer: false, loading: false })
+    expect(seqs(timeline)).toEqual(range(71, 120))
+    void timeline.loadOlder()
+    void timeline.loadOlder()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(21, 120))
+    void timeline.loadOlder()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(1, 120))
+    expect(timeline.get().hasOlder).toBe(false)
+  })
+
+  test('starts at the first unread message and goes both ways', async () => {
+    const { handle } = await garden(120, { read: 60 })
+    const timeline = handle.timeline({ at: 'first-unread', limit: 20 })
+    await settle()
+    expect(timeline.get()).toMatchObject({ unreadAt: 61, hasOlder: true, hasNewer: true })
+    expect(seqs(timeline)).toEqual(range(50, 69))
+    void timeline.loadNewer()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(50, 89))
+    void timeline.loadOlder()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(30, 89))
+    expect(timeline.get().unreadAt).toBe(61)
+  })
+
+  test('away from the end, news wait until it is reached', async () => {
+    const { handle, server } = await garden(60)
+    const timeline = handle.timeline({ at: 10, limit: 10 })
+    await settle()
+    server.say('garden', 'bob', 'new')
+    await settle()
+    expect(seqs(timeline)).toEqual(range(5, 14))
+    for (let page = 0; page < 5; page++) {
+      void timeline.loadNewer()
+      await settle()
+    }
+    expect(seqs(timeline)).toEqual(range(5, 61))
+    server.say('garden', 'bob', 'newer')
+    await settle()
+    expect(seqs(timeline)).toEqual(range(5, 62))
+  })
+
+  test('jumps to a message and back to the end', async () => {
+    const { handle } = await garden(200)
+    const timeline = handle.timeline({ limit: 10 })
+    await settle()
+    void timeline.jumpTo(100)
+    await settle()
+    expect(seqs(timeline)).toEqual(range(95, 104))
+    void timeline.jumpTo('latest')
+    await settle()
+    expect(seqs(timeline)).toEqual(range(191, 200))
+  })
+
+  test('says why a page could not be read', async () => {
+    const { handle, server } = await garden(10)
+    server.script = op => (op === 'event.list' ? { code: 'not_a_member', status: 403 } : 'usual')
+    const timeline = handle.timeline()
+    await settle()
+    expect(timeline.get()).toMatchObject({ loading: false, error: { code: 'not_a_member' } })
+  })
+})
+
+describe('gaps', () => {
+  test('in what is pushed are read', async () => {
+    const { handle, server } = await garden(3)
+    const timeline = handle.timeline()
+    await settle()
+    server.muted.add('ada')
+    server.say('garden', 'bob', 'lost')
+    server.append('garden', 'bob', { type: 'message.edited', target: 2, content: { type: 'text', text: 'm2!', format: 'plain' } })
+    server.muted.delete('ada')
+    server.say('garden', 'bob', 'seen')
+    await settle()
+    expect(lines(timeline)).toEqual(['1 ada: room.created', '2 bob: m2! (edited)', '3 bob: m3', '4 bob: lost', '6 bob: seen'])
+  })
+
+  test('after an absence are read', async () => {
+    const { handle, server, ada } = await garden(3)
+    const timeline = handle.timeline()
+    await settle()
+    server.down = true
+    server.breakConnections('ada')
+    server.say('garden', 'bob', 'while away')
+    server.append('garden', 'bob', { type: 'message.deleted', target: 3 })
+    server.down = false
+    await pass(5_000)
+    expect(lines(timeline)).toEqual(['1 ada: room.created', '2 bob: m2', '3 bob: (deleted)', '4 bob: while away'])
+    expect(ada.rooms.list.get()[0]!.unread).toBe(3)
+  })
+
+  test('too long to be caught up leave the reader where they are, up to date', async () => {
+    const { handle, server } = await garden(3)
+    const timeline = handle.timeline()
+    await settle()
+    server.down = true
+    server.breakConnections('ada')
+    for (let seq = 4; seq <= 1_000; seq++) server.say('garden', 'bob', `m${seq}`)
+    server.append('garden', 'bob', { type: 'message.edited', target: 3, content: { type: 'text', text: 'm3!', format: 'plain' } })
+    server.down = false
+    await pass(5_000)
+    expect(seqs(timeline)).toEqual(range(1, 603))
+    expect(timeline.get().hasNewer).toBe(true)
+    expect(timeline.get().items[2]!.content!.text).toBe('m3!')
+    void timeline.jumpTo('latest')
+    await settle()
+    expect(timeline.get().items.at(-1)!.seq).toBe(1_000)
+  })
+
+  test('are read after a resync', async () => {
+    const { handle, server, ada } = await garden(3)
+    const timeline = handle.timeline()
+    await settle()
+    server.muted.add('ada')
+    server.say('garden', 'bob', 'dropped')
+    server.addRoom('cellar', ['ada', 'bob'])
+    server.muted.delete('ada')
+    for (const socket of server.sockets) socket.deliver({ push: 'resync' })
+    await settle()
+    expect(lines(timeline).at(-1)).toBe('4 bob: dropped')
+    expect(ada.rooms.list.get().map(({ id }) => id).sort()).toEqual(['cellar', 'garden'])
+  })
+
+  test('between the events of a page and its as_of are no gaps', async () => {
+    const { handle, server } = await garden(3)
+    server.meanwhile = () => {
+      server.meanwhile = () => {}
+      server.say('garden', 'bob', 'm4')
+    }
+    const timeline = handle.timeline()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(1, 4))
+  })
+
+  test('while a page is on its way do not show', async () => {
+    const { handle, server } = await garden(3)
+    const timeline = handle.timeline()
+    await pass(6)
+    // The page has been asked for, and is answered as of now; these come around it.
+    for (let seq = 4; seq <= 8; seq++) {
+      server.say('garden', 'bob', `m${seq}`)
+      await pass(3)
+    }
+    await settle()
+    expect(seqs(timeline)).toEqual(range(1, 8))
+  })
+})
+
+describe('changes', () => {
+  test('are folded into their message', async () => {
+    const { handle, server } = await garden(3)
+    const timeline = handle.timeline()
+    await settle()
+    const own = handle.send('mine')
+    await settle()
+    const { seq } = await own.sent
+    void handle.edit(seq, 'mine, better')
+    void handle.react(2, '👍')
+    await settle()
+    server.append('garden', 'bob', { type: 'reaction.updated', target: 2, keys: ['👍', '🎉'], added: ['👍', '🎉'], removed: [] })
+    server.append('garden', 'bob', { type: 'message.deleted', target: 3 })
+    await settle()
+    expect(lines(timeline)).toEqual([
+      '1 ada: room.created',
+      '2 bob: m2 [👍2* 🎉1]',
+      '3 bob: (deleted)',
+      '4 ada: mine, better (edited) sent',
+    ])
+  })
+
+  test('up to as_of are not applied twice', async () => {
+    const { handle, server } = await garden(3)
+    const timeline = handle.timeline()
+    await settle()
+    // The push of a reaction that the page asked for next already knows.
+    const event = server.append('garden', 'bob', { type: 'reaction.updated', target: 2, keys: ['👍'], added: ['👍'], removed: [] })
+    await settle()
+    void timeline.jumpTo(1)
+    for (const socket of server.sockets) if (socket.user === 'ada') socket.deliver({ push: 'event', event })
+    await settle()
+    expect(lines(timeline)[1]).toBe('2 bob: m2 [👍1]')
+
+    const late = handle.timeline({ at: 2 })
+    await settle()
+    for (const socket of server.sockets) if (socket.user === 'ada') socket.deliver({ push: 'event', event })
+    await settle()
+    expect(lines(late)[1]).toBe('2 bob: m2 [👍1]')
+  })
+
+  test('pushed before an older page came are in it', async () => {
+    const { handle, server } = await garden(60)
+    const timeline = handle.timeline({ limit: 10 })
+    await settle()
+    server.slowness['event.list'] = 50
+    void timeline.loadOlder()
+    await pass(20)
+    // The page has been read; this overtakes it.
+    server.append('garden', 'bob', { type: 'message.edited', target: 45, content: { type: 'text', text: 'm45!', format: 'plain' } })
+    await settle()
+    expect(timeline.get().items.find(({ seq }) => seq === 45)!.content!.text).toBe('m45!')
+  })
+
+  test('a reaction is toggled by the second click, however quick', async () => {
+    const { handle, server, log } = await garden(3)
+    handle.timeline()
+    await settle()
+    for (const key of ['👍', '🎉', '👍']) void handle.react(2, key)
+    await settle()
+    expect(log.slice(3).map(event => (event.type === 'reaction.updated' ? event.keys : event.type))).toEqual([['👍'], ['👍', '🎉'], ['🎉']])
+    expect(server.requestsOf('reaction.set').every(({ client_id }) => client_id.length === 32)).toBe(true)
+  })
+
+  test('writes whose answer is lost are repeated under the same id', async () => {
+    const { handle, server, log } = await garden(3)
+    let lost = false
+    server.script = op => (op === 'message.delete' && !lost ? ((lost = true), 'lose-answer') : 'usual')
+    const deleted = handle.delete(2)
+    await pass(5_000)
+    expect(await deleted).toMatchObject({ seq: 4, duplicate: true })
+    expect(log).toHaveLength(4)
+  })
+})
+
+test('items keep their identity until they change', async () => {
+  const { handle, server } = await garden(3)
+  const timeline = handle.timeline()
+  await settle()
+  const before = timeline.get().items
+  expect(timeline.get().items).toBe(before)
+  server.say('garden', 'bob', 'more')
+  await settle()
+  expect(timeline.get().items[1]).toBe(before[1])
+})
+
+test('the last page is there at once after a reload, offline too', async () => {
+  const { ada, handle, server, storage, client } = await garden(80)
+  handle.timeline()
+  await settle()
+  await ada.close()
+  server.down = true
+  const reloaded = client('ada', { storage })
+  void reloaded.connect().catch(() => {})
+  const timeline = reloaded.rooms.get('garden').timeline()
+  await settle()
+  expect(reloaded.rooms.list.get()).toMatchObject([{ id: 'garden', title: 'garden', head: 80 }])
+  expect(seqs(timeline)).toEqual(range(31, 80))
+  expect(timeline.get()).toMatchObject({ hasOlder: true, loading: true })
+})

@@ -1,0 +1,128 @@
+// Where messages are written: Enter sends, Shift+Enter breaks the line, Arrow Up edits the last own one.
+import { useEffect, useRef, useState } from 'react'
+import type { TimelineItem } from '@starling/client'
+import { useText } from '../i18n/text'
+import { readDraft, writeDraft } from '../hooks/use-draft'
+import { EmojiGrid } from '../ui/emoji'
+import { Growing, isComposing } from '../ui/growing'
+import { Icon } from '../ui/icon'
+import { Popover } from '../ui/popover'
+import { usesMarkdown } from './markdown'
+import { QuoteText } from './message'
+import { useRoomScope } from './room-context'
+
+/** The server's `text_bytes_max`. */
+const TEXT_BYTES_MAX = 16_384
+const encoder = new TextEncoder()
+
+interface ComposerProps {
+  replyTo?: number
+  quoted?: TimelineItem
+  onReply: (seq: number | undefined) => void
+  onSent: () => void
+  onEditLast: () => void
+}
+
+export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: ComposerProps) {
+  const { t } = useText()
+  const { room, view, me } = useRoomScope()
+  const [text, setText] = useState(() => readDraft(me, room.id).text)
+  const [emoji, setEmoji] = useState<DOMRect>()
+  const area = useRef<HTMLTextAreaElement>(null)
+  const tooLong = text.length * 3 > TEXT_BYTES_MAX && encoder.encode(text.trim()).length > TEXT_BYTES_MAX
+
+  useEffect(() => writeDraft(me, room.id, { text, replyTo }), [me, room.id, text, replyTo])
+  useEffect(() => {
+    // A soft keyboard that opens by itself would hide what the person came to read.
+    if (matchMedia('(hover: hover)').matches) area.current?.focus({ preventScroll: true })
+  }, [replyTo])
+  useEffect(() => () => room.typing.stop(), [room])
+
+  const change = (next: string) => {
+    setText(next)
+    if (next.trim() === '') room.typing.stop()
+    else room.typing.keystroke()
+  }
+
+  const send = () => {
+    const message = text.trim()
+    if (message === '' || tooLong) return
+    const outgoing = room.send(message, { format: usesMarkdown(message) ? 'markdown' : 'plain', replyTo })
+    // The line in the timeline shows what becomes of it.
+    outgoing.sent.catch(() => undefined)
+    setText('')
+    onReply(undefined)
+    room.typing.stop()
+    onSent()
+    area.current?.focus({ preventScroll: true })
+  }
+
+  const insert = (sign: string) => {
+    const at = area.current?.selectionStart ?? text.length
+    const end = area.current?.selectionEnd ?? at
+    change(text.slice(0, at) + sign + text.slice(end))
+    requestAnimationFrame(() => {
+      area.current?.focus({ preventScroll: true })
+      area.current?.setSelectionRange(at + sign.length, at + sign.length)
+    })
+  }
+
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      {replyTo !== undefined && (
+        <div className="reply-bar">
+          <Icon name="reply" size={18} />
+          <div className="reply-bar-text">
+            {quoted ? <QuoteText item={quoted} /> : <span className="quote-text">{t.originalMissing}</span>}
+          </div>
+          <button type="button" className="icon-button" aria-label={t.cancel} onClick={() => onReply(undefined)}>
+            <Icon name="close" size={18} />
+          </button>
+        </div>
+      )}
+      <div className="composer-row">
+        <button type="button" className="icon-button" aria-label={t.emoji} aria-haspopup="dialog" onClick={(event) => setEmoji(event.currentTarget.getBoundingClientRect())}>
+          <Icon name="emoji" />
+        </button>
+        <Growing
+          handle={area}
+          value={text}
+          onChange={change}
+          aria-label={t.messageTo(view.title)}
+          aria-invalid={tooLong || undefined}
+          placeholder={t.message}
+          enterKeyHint="send"
+          onBlur={() => room.typing.stop()}
+          onKeyDown={(event) => {
+            if (isComposing(event)) return
+            if (event.key === 'Enter' && !event.shiftKey) {
+              event.preventDefault()
+              send()
+            } else if (event.key === 'ArrowUp' && text === '') {
+              event.preventDefault()
+              onEditLast()
+            } else if (event.key === 'Escape' && replyTo !== undefined) {
+              event.preventDefault()
+              onReply(undefined)
+            }
+          }}
+        />
+        <button type="submit" className="send-button" aria-label={t.send} disabled={text.trim() === '' || tooLong}>
+          <Icon name="send" />
+        </button>
+      </div>
+      {tooLong && <p className="problem" role="alert">{t.tooLong}</p>}
+      {emoji && (
+        <Popover anchor={emoji} label={t.emoji} className="emoji-popover" onClose={() => setEmoji(undefined)}>
+          <EmojiGrid label={(sign) => sign} onPick={insert} />
+        </Popover>
+      )}
+    </form>
+  )
+}
