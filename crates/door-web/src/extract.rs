@@ -13,7 +13,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::Actor;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Limited};
 use net::{Budget, BodyTimeout, ClientAddress};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -114,17 +115,12 @@ impl<T: DeserializeOwned> FromRequestParts<Door> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Failure> {
         let query = parts.uri.query().unwrap_or_default();
-        // serde_urlencoded has no numbers inside of options of its own, which is why the path is tracked around it.
-        let pairs = serde_urlencoded::Deserializer::new(form_pairs(query));
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
             let error = json::field_error(&error);
             Failure::field(error.field, error.message)
         })
     }
-}
-
-fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
-    form_urlencoded::parse(query.as_bytes())
 }
 
 /// A JSON body.
@@ -239,31 +235,34 @@ fn with_key<T: Repeatable>(mut request: T, key: Option<String>) -> Result<T, Fai
 }
 
 /// Reads a body up to a size; a length that says it is larger is believed, and nothing is read into memory.
-async fn read(request: Request, bytes_max: usize) -> Result<bytes::Bytes, Failure> {
+async fn read(request: Request, bytes_max: usize) -> Result<Bytes, Failure> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // Who waits for "100 Continue" hasn't sent anything yet.
     let waits = headers.contains_key(EXPECT);
-    let body = request.into_body();
+    let mut body = request.into_body();
     if length.is_some_and(|length| length > bytes_max) {
         if !waits {
             discard(body);
         }
         return Err(Code::PayloadTooLarge.into());
     }
-    let mut limited = Limited::new(body, bytes_max);
-    match (&mut limited).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(body_failure(&*error)),
+    let mut bytes = BytesMut::with_capacity(length.unwrap_or_default());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| body_failure(&error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > bytes_max {
+            discard(body);
+            return Err(Code::PayloadTooLarge.into());
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes.freeze())
 }
 
 fn body_failure(error: &(dyn Error + 'static)) -> Failure {
     let mut source = Some(error);
     while let Some(error) = source {
-        if error.is::<LengthLimitError>() {
-            return Code::PayloadTooLarge.into();
-        }
         if error.is::<BodyTimeout>() {
             return Code::RequestTimeout.into();
         }

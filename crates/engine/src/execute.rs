@@ -67,8 +67,16 @@ impl Engine {
         fingerprint: u64,
     ) -> Result<Attempt, EngineError> {
         let store = &*self.inner.store;
-        let facts = self.inner.facts.load(store, actor, command).await?.ok_or(Refusal::UnknownRoom)?;
         let missing = self.is_user_missing(actor, command).await?;
+        if let Some(facts) = self.inner.facts.remembered(store, actor, command).await? {
+            // A refusal, or that there is nothing to do, is only said of what the store says now.
+            if let Ok(changes) = check(&actor.user, command, &facts, missing)
+                && !changes.is_empty()
+            {
+                return self.commit(actor, &command.room, client_id, fingerprint, changes).await;
+            }
+        }
+        let facts = self.inner.facts.load(store, actor, command).await?.ok_or(Refusal::UnknownRoom)?;
         let changes = check(&actor.user, command, &facts, missing)?;
         if changes.is_empty() {
             return self.unchanged(actor, &command.room, client_id, fingerprint).await;

@@ -1,7 +1,7 @@
 //! Facts for checks, kept in memory for rooms in use.
 //!
 //! A stale fact does no harm: it carries the room's version, and a commit with an old version is a conflict. So the
-//! cache is only a matter of speed, and every conflict drops the room from it.
+//! cache is only a matter of speed: a conflict drops the room from it, and nothing is refused by it alone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,20 @@ fn may_see(facts: &RoomFacts, seq: Seq) -> bool {
     visible.iter().any(|range| range.first <= seq && seq <= range.last)
 }
 
+async fn with_target(
+    store: &dyn Store,
+    actor: &Actor,
+    command: &Command,
+    mut facts: RoomFacts,
+) -> Result<RoomFacts, StoreError> {
+    if let Some(seq) = command.action.target()
+        && may_see(&facts, seq)
+    {
+        facts.target = store.target(&actor.app, &command.room, seq, &actor.user).await?;
+    }
+    Ok(facts)
+}
+
 impl Facts {
     pub(crate) fn new(rooms_max: usize) -> Self {
         Self { rooms: Cache::new(rooms_max) }
@@ -39,43 +53,43 @@ impl Facts {
         self.rooms.remove(&(app.clone(), room.clone()));
     }
 
-    /// The facts for a command, or `None` if there is no such room.
+    /// The facts for a command that are in memory. They may be stale: good for a commit, which would conflict, but not
+    /// for a refusal.
+    pub(crate) async fn remembered(
+        &self,
+        store: &dyn Store,
+        actor: &Actor,
+        command: &Command,
+    ) -> Result<Option<RoomFacts>, StoreError> {
+        // Cursors are no facts of a version, so a command on them reads the store.
+        if matches!(command.action, Action::Cursors { .. }) {
+            return Ok(None);
+        }
+        let Some(facts) = self.recall(actor, &command.room, command.action.other()) else { return Ok(None) };
+        with_target(store, actor, command, facts).await.map(Some)
+    }
+
+    /// The facts for a command as they are, or `None` if there is no such room.
     pub(crate) async fn load(
         &self,
         store: &dyn Store,
         actor: &Actor,
         command: &Command,
     ) -> Result<Option<RoomFacts>, StoreError> {
-        let other = command.action.other();
-        // Cursors are no facts of a version, so a command on them reads the store.
-        let cached = match &command.action {
-            Action::Cursors { .. } => None,
-            _ => self.recall(actor, &command.room, other),
-        };
-        let facts = match cached {
-            Some(facts) => Some(facts),
-            None => self.read(store, actor, &command.room, other).await?,
-        };
-        let Some(mut facts) = facts else { return Ok(None) };
-        if let Some(seq) = command.action.target()
-            && may_see(&facts, seq)
-        {
-            facts.target = store.target(&actor.app, &command.room, seq, &actor.user).await?;
+        match self.read(store, actor, &command.room, command.action.other()).await? {
+            Some(facts) => with_target(store, actor, command, facts).await.map(Some),
+            None => Ok(None),
         }
-        Ok(Some(facts))
     }
 
-    /// A room and the actor in it, for checks without a command.
+    /// A room and the actor in it as they are, for checks without a command.
     pub(crate) async fn membership(
         &self,
         store: &dyn Store,
         actor: &Actor,
         room: &RoomId,
     ) -> Result<Option<RoomFacts>, StoreError> {
-        match self.recall(actor, room, None) {
-            Some(facts) => Ok(Some(facts)),
-            None => self.read(store, actor, room, None).await,
-        }
+        self.read(store, actor, room, None).await
     }
 
     /// Whether members of a room see each other's cursors.

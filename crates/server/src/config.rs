@@ -302,12 +302,12 @@ mod tests {
 
     #[test]
     fn later_layers_win_and_say_so() {
-        let file = "listen = '0.0.0.0:1'\nrequests_burst = 7\ncors_origins = ['https://a', 'https://b']";
+        let file = "listen = '0.0.0.0:1'\nrequests_burst = 7\nallowed_origins = ['https://a', 'https://b']";
         let loaded = load(file, &[("STARLING_LISTEN", "0.0.0.0:2"), ("HOME", "x")], &[]).unwrap();
         assert_eq!(loaded.text("listen"), "0.0.0.0:2");
         assert_eq!(loaded.value("listen").origin.to_string(), "STARLING_LISTEN");
         assert!(matches!(loaded.value("requests_burst").origin, Origin::File(_)));
-        assert_eq!(loaded.settings().cors_origins, ["https://a", "https://b"]);
+        assert_eq!(loaded.settings().door.allowed_origins, ["https://a", "https://b"]);
         assert_eq!(loaded.value("data").origin, Origin::Default);
         let loaded = load(file, &[("STARLING_LISTEN", "0.0.0.0:2")], &[("listen", "0.0.0.0:3")]).unwrap();
         assert_eq!((loaded.text("listen"), loaded.value("listen").origin.to_string()), ("0.0.0.0:3", "--listen".into()));

@@ -41,7 +41,7 @@ pub async fn serve(folder: DataFolder, settings: &Settings, ready: impl FnOnce(&
         let (engine, counters) = (engine.clone(), listener.counters());
         tokio::spawn(metrics_page::serve(metrics_listener, metrics_handle, engine, counters));
     }
-    let router = door_web::router(engine.clone(), door_options(settings));
+    let router = door_web::router(engine.clone(), settings.door.clone());
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(listener.serve(router, async {
         // A sender that is gone means stop as well.
@@ -71,10 +71,6 @@ pub async fn serve(folder: DataFolder, settings: &Settings, ready: impl FnOnce(&
     tracing::info!(all_connections_ended = all_ended, store_closed = closed, "stopped");
     drop(folder);
     Ok(())
-}
-
-fn door_options(settings: &Settings) -> door_web::DoorOptions {
-    door_web::DoorOptions { cors_origins: settings.cors_origins.clone(), ..door_web::DoorOptions::default() }
 }
 
 /// Writes to standard output. A reader that has gone away must not end the server.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
-use crate::{Options, schema};
+use crate::options::Options;
+use crate::schema;
 
 /// The first SQLite without the bug that could corrupt a WAL database, as SQLite numbers its versions.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;

@@ -1,1 +1,25 @@
-//! To come.
+//! The store on SQLite: one file in a data folder, inside the server's process.
+//!
+//! * One thread writes, in groups of what waits, and answers when a group is durable (`synchronous=FULL`). See
+//!   `docs/adr/0002` for the shape of the tables and why nothing is indexed per message.
+//! * A few connections read, each call in one transaction, on tokio's blocking threads.
+//! * The rules by which events change rooms, members and cursors are the domain's; no SQL here knows them.
+//! * [`SqliteStore::backup`], [`restore`] and [`doctor`] are for the operator.
+
+mod cache;
+mod connection;
+mod error;
+mod key;
+mod options;
+mod packed;
+mod read;
+mod rows;
+mod schema;
+mod store;
+mod window;
+mod words;
+mod writer;
+
+pub use error::OpenError;
+pub use options::Options;
+pub use store::SqliteStore;

@@ -126,6 +126,8 @@ export function parseInline(source: string, depth = 0): Inline[] {
     flush()
     out.push(node)
   }
+  // A mark that nothing closes from here on won't be closed for a later opening either: asked once, not at each.
+  const unclosed = new Set<string>()
   let at = 0
   scan: while (at < source.length) {
     const char = source.charAt(at)
@@ -175,8 +177,12 @@ export function parseInline(source: string, depth = 0): Inline[] {
     if (depth < DEPTH_MAX && (char === '*' || char === '_' || char === '~')) {
       for (const { mark, type } of MARKS) {
         if (!source.startsWith(mark, at)) continue
+        if (unclosed.has(mark) || !opens(source, at, mark)) continue
         const end = closingMark(source, at, mark)
-        if (end < 0) continue
+        if (end < 0) {
+          unclosed.add(mark)
+          continue
+        }
         push({ type, children: parseInline(source.slice(at + mark.length, end), depth + 1) })
         at = end + mark.length
         continue scan
@@ -200,11 +206,15 @@ function closingTicks(source: string, from: number, length: number): number {
   return -1
 }
 
-/** Where the mark that opens at `from` closes, or -1. Opens before a non-space, closes after one; `_` not inside words. */
+/** A mark opens before a non-space; `_` not inside a word. */
+function opens(source: string, at: number, mark: string): boolean {
+  if (/^\s?$/.test(source.charAt(at + mark.length))) return false
+  return !(mark.startsWith('_') && WORD.test(source.charAt(at - 1)))
+}
+
+/** Where the mark that opens at `from` closes, or -1: after a non-space; `_` not inside a word. */
 function closingMark(source: string, from: number, mark: string): number {
   const inside = from + mark.length
-  if (/^\s?$/.test(source.charAt(inside))) return -1
-  if (mark.startsWith('_') && WORD.test(source.charAt(from - 1))) return -1
   for (let end = source.indexOf(mark, inside + 1); end >= 0; end = source.indexOf(mark, end + 1)) {
     const before = source.charAt(end - 1)
     const after = source.charAt(end + mark.length)

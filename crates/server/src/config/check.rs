@@ -36,7 +36,7 @@ impl Kind {
             Kind::Address => text.parse::<SocketAddr>().is_ok(),
             Kind::AddressOrOff => text == "off" || text.parse::<SocketAddr>().is_ok(),
             Kind::OptionalOrigin => text.is_empty() || is_origin(text),
-            Kind::Origins => text == "*" || text.is_empty() || text.split(',').all(|part| is_origin(part.trim())),
+            Kind::Origins => text.is_empty() || text.split(',').all(|part| is_origin(part.trim())),
             Kind::Networks => {
                 text.is_empty() || text.split(',').all(|part| part.trim().parse::<net::Network>().is_ok())
             }
@@ -63,8 +63,8 @@ impl Kind {
                 "必须为空,或形如 https://chat.example.org(不含路径)",
             ),
             Kind::Origins => Objection::new(
-                "must be empty, * or origins like https://app.example.org, separated by commas",
-                "必须为空、*,或以逗号分隔的来源(例如 https://app.example.org)",
+                "must be empty or origins like https://app.example.org, separated by commas",
+                "必须为空,或以逗号分隔的来源(例如 https://app.example.org)",
             ),
             Kind::Networks => Objection::new(
                 "must be empty or networks like 10.0.0.0/8, separated by commas",
@@ -151,7 +151,7 @@ mod tests {
         check(Kind::Address, &["127.0.0.1:0", "[::1]:80"], &["", "8080", "localhost:80", "1.2.3.4", "1.2.3.4:99999"]);
         check(Kind::AddressOrOff, &["off", "0.0.0.0:1"], &["", "on"]);
         check(Kind::OptionalOrigin, &["", "https://a.example", "http://[::1]:80"], &["a.example", "https://a/b", "https://"]);
-        check(Kind::Origins, &["", "*", "https://a", "https://a, http://b:1"], &["a", "https://a,", "*,https://a"]);
+        check(Kind::Origins, &["", "https://a", "https://a, http://b:1"], &["a", "https://a,", "*"]);
         check(Kind::Networks, &["", "10.0.0.0/8", "127.0.0.1/32, ::1/128"], &["x", "10.0.0.0/99", "10.0.0.0/8,"]);
         check(Kind::Number { min: 1, max: 9 }, &["1", "9"], &["0", "10", "-1", "1.5", "", "x", "99999999999999999999"]);
         check(Kind::Choice(&["text", "json"]), &["text"], &["", "TEXT", "xml"]);

@@ -57,7 +57,7 @@ fn describe(kind: Kind) -> String {
         Kind::Address => "`ADDRESS:PORT`".to_owned(),
         Kind::AddressOrOff => "`ADDRESS:PORT` or `off`".to_owned(),
         Kind::OptionalOrigin => "origin or empty".to_owned(),
-        Kind::Origins => "list of origins, `*` or empty".to_owned(),
+        Kind::Origins => "list of origins or empty".to_owned(),
         Kind::Networks => "list of networks or empty".to_owned(),
         Kind::Number { min, max } => format!("number {min} – {max}"),
         Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),

@@ -1,10 +1,12 @@
 //! The options with their types, as the rest of the program reads them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::AppId;
+use door_web::DoorOptions;
 use engine::EngineOptions;
 use net::{NetOptions, Network};
 
@@ -20,12 +22,12 @@ pub struct Settings {
     /// Whether the operator chose the address of the metrics; if so, it must be had.
     pub metrics_listen_chosen: bool,
     pub public_url: Option<String>,
-    pub cors_origins: Vec<String>,
     pub token_key_file: Option<PathBuf>,
     pub log_level: String,
     pub log_json: bool,
     pub drain_spread_ms: u32,
     pub net: NetOptions,
+    pub door: DoorOptions,
     pub shutdown_max: Duration,
     pub engine: EngineOptions,
 }
@@ -39,15 +41,13 @@ impl Settings {
             metrics_listen: Some("metrics_listen").filter(|name| from.text(name) != "off").map(|name| address(from, name)),
             metrics_listen_chosen: from.value("metrics_listen").origin != Origin::Default,
             public_url: text("public_url"),
-            cors_origins: text("cors_origins")
-                .map(|origins| origins.split(',').map(|origin| origin.trim().to_owned()).collect())
-                .unwrap_or_default(),
             token_key_file: text("token_key_file").map(PathBuf::from),
             log_level: from.text("log_level").to_owned(),
             log_json: from.text("log_format") == "json",
             drain_spread_ms: number(from, "drain_spread_ms"),
             shutdown_max: Duration::from_millis(number(from, "shutdown_ms_max")),
             net: net_options(from),
+            door: door_options(from),
             engine: engine_options(from),
         }
     }
@@ -88,6 +88,19 @@ fn net_options(from: &Configuration) -> NetOptions {
     }
 }
 
+fn door_options(from: &Configuration) -> DoorOptions {
+    let origins = from.text("allowed_origins");
+    let origin = |part: &str| part.trim().to_owned();
+    DoorOptions {
+        allowed_origins: if origins.is_empty() { Vec::new() } else { origins.split(',').map(origin).collect() },
+        sign_ins_per_minute: positive(from, "sign_ins_per_minute"),
+        refreshes_per_minute: positive(from, "refreshes_per_minute"),
+        body_bytes_max: number(from, "body_bytes_max"),
+        frame_bytes_max: number(from, "frame_bytes_max"),
+        ..DoorOptions::default()
+    }
+}
+
 fn address(from: &Configuration, name: &str) -> SocketAddr {
     from.text(name).parse().expect("addresses were checked")
 }
@@ -95,6 +108,10 @@ fn address(from: &Configuration, name: &str) -> SocketAddr {
 fn number<N: TryFrom<u64>>(from: &Configuration, name: &str) -> N {
     let number: u64 = from.text(name).parse().expect("numbers were checked");
     N::try_from(number).ok().expect("the bounds of the table fit the type")
+}
+
+fn positive(from: &Configuration, name: &str) -> NonZeroU32 {
+    NonZeroU32::new(number(from, name)).expect("the bounds of the table begin above zero")
 }
 
 #[cfg(test)]
@@ -109,6 +126,7 @@ mod tests {
         let settings = configuration.settings();
         let expected = EngineOptions::new(AppId::new(domain::DEFAULT_APP).unwrap());
         assert_eq!(format!("{:?}", settings.engine), format!("{expected:?}"));
+        assert_eq!(format!("{:?}", settings.door), format!("{:?}", DoorOptions::default()));
         assert_eq!(format!("{:?}", settings.net), format!("{:?}", NetOptions::default()));
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{Content, EventBody};
+use domain::{AppId, ClientId, Content, DeviceId, EventBody};
 use rusqlite::Connection;
 use storage::{Commit, Outcome, StoreError, Unit, Work};
 use tokio::sync::{mpsc, oneshot};
@@ -52,6 +52,8 @@ const IDLE_MS: u64 = 1_000;
 pub(crate) enum Message {
     /// Write a unit and answer.
     Unit(Box<Job>),
+    /// Look whether a device has used a client id, and answer.
+    Recall(Box<Recall>),
     /// Close the database.
     Close(oneshot::Sender<()>),
 }
@@ -60,6 +62,15 @@ pub(crate) enum Message {
 pub(crate) struct Job {
     pub(crate) unit: Unit,
     pub(crate) answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// A question for an earlier outcome.
+pub(crate) struct Recall {
+    pub(crate) app: AppId,
+    pub(crate) device: DeviceId,
+    pub(crate) client_id: ClientId,
+    pub(crate) fingerprint: u64,
+    pub(crate) answer: oneshot::Sender<Result<Option<Outcome>, StoreError>>,
 }
 
 /// Where commits are told, once somebody listens.
@@ -146,7 +157,7 @@ impl Writer {
                 Ok(_) | Err(_) => messages.blocking_recv(),
             };
             let Some(first) = first else { break };
-            let mut jobs = Vec::new();
+            let (mut jobs, mut recalls) = (Vec::new(), Vec::new());
             let mut bytes = 0;
             let mut next = Some(first);
             while let Some(message) = next {
@@ -155,6 +166,7 @@ impl Writer {
                         bytes += weight(&job.unit);
                         jobs.push(job);
                     }
+                    Message::Recall(recall) => recalls.push(recall),
                     Message::Close(done) => closer = Some(done),
                 }
                 if closer.is_some() || jobs.len() >= GROUP_UNITS_MAX || bytes >= GROUP_BYTES_MAX {
@@ -164,6 +176,10 @@ impl Writer {
             }
             if !jobs.is_empty() {
                 self.write_group(jobs);
+            }
+            // After the group: what it has written is durable now, and may be answered with.
+            for recall in recalls {
+                self.recall(*recall);
             }
             if closer.is_some() {
                 break;
@@ -202,15 +218,32 @@ impl Writer {
         }
     }
 
+    fn recall(&mut self, recall: Recall) {
+        let Recall { app, device, client_id, fingerprint, answer } = recall;
+        let outcome = self.open_state().and_then(|state| {
+            room::recall(state, &app, &device, &client_id, fingerprint).map_err(|fault| StoreError::from(&fault))
+        });
+        let _ = answer.send(outcome);
+    }
+
+    /// What to work with; opened anew if the last group failed.
+    fn open_state(&mut self) -> Result<&mut State, StoreError> {
+        let state = match self.state.take() {
+            Some(state) => state,
+            None => {
+                self.pages_max_set = 0;
+                let opened = State::open(&self.folder, &self.options);
+                opened.map_err(|error| StoreError::Unavailable(error.to_string().into()))?
+            }
+        };
+        Ok(self.state.insert(state))
+    }
+
     fn try_group(&mut self, units: Vec<Unit>) -> Result<GroupResult, StoreError> {
         let unavailable = |text: String| StoreError::Unavailable(text.into());
-        if self.state.is_none() {
-            let opened = State::open(&self.folder, &self.options);
-            self.state = Some(opened.map_err(|error| unavailable(error.to_string()))?);
-            self.pages_max_set = 0;
-        }
+        self.open_state()?;
         self.limit_pages().map_err(|fault| unavailable(fault.to_string()))?;
-        let state = self.state.as_mut().ok_or_else(|| unavailable("the database is not open".into()))?;
+        let state = self.open_state()?;
         let result = write_units(state, units);
         if result.is_err() {
             // The connection is dropped in any case; this only frees the lock at once.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    AppId, ClientId, CursorMove, Cursors, Event, EventBody, Member, MemberState, NewRoom, Room, Seq,
+    AppId, ClientId, CursorMove, Cursors, DeviceId, Event, EventBody, Member, MemberState, NewRoom, Room, Seq,
     Timestamp, UserId, pair_of,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -25,17 +25,31 @@ pub(super) enum Verdict {
     Answer(Outcome),
 }
 
+/// The outcome of an earlier command, if it is remembered.
+pub(super) fn recall(
+    state: &mut State,
+    app: &AppId,
+    device: &DeviceId,
+    client_id: &ClientId,
+    fingerprint: u64,
+) -> Result<Option<Outcome>, Fault> {
+    let State { db, caches, windows } = state;
+    let Some(app) = caches.app(db, app)? else { return Ok(None) };
+    let Some(device) = caches.find_device(db, app.key, device)? else { return Ok(None) };
+    let Some(answer) = windows.recall(db, device, client_id)? else { return Ok(None) };
+    repeat(db, &answer, fingerprint).map(Some)
+}
+
 /// Looks whether the world is as the work supposes. Writes nothing.
 pub(super) fn check(state: &mut State, app: &AppId, work: &RoomWork) -> Result<Verdict, Fault> {
-    let State { db, caches, windows } = state;
+    if let Some(client_id) = &work.client_id
+        && let Some(outcome) = recall(state, app, &work.device, client_id, work.fingerprint)?
+    {
+        return Ok(Verdict::Answer(outcome));
+    }
+    let State { db, caches, .. } = state;
     let conflict = Ok(Verdict::Answer(Outcome::Conflict));
     let Some(app) = caches.app(db, app)? else { return conflict };
-    if let Some(client_id) = &work.client_id
-        && let Some(device) = caches.find_device(db, app.key, &work.device)?
-        && let Some(answer) = windows.recall(db, device, client_id)?
-    {
-        return Ok(Verdict::Answer(repeat(db, &answer, work.fingerprint)?));
-    }
     let name = (app.key, work.room.clone());
     let expect = &work.changes.expect;
     match (&work.changes.create, caches.room(db, &name)?) {
@@ -113,14 +127,14 @@ pub(super) fn write(
     if let Some(to) = work.changes.cursors {
         writing.move_own(&work.actor, to)?;
     }
-    let Writing { cursors_moved, commit, .. } = writing;
+    let Writing { cursors_moved, commit, room: state, .. } = writing;
     if wrote {
-        commit.append(room.key, first, room.head.seq);
-        if !std::mem::replace(&mut room.head_moved, true) {
+        commit.append(state.key, first, state.head.seq);
+        if !std::mem::replace(&mut state.head_moved, true) {
             commit.rooms_moved.push(name.clone());
         }
     } else if !cursors_moved.is_empty() {
-        commit.touched.insert(room.key);
+        commit.touched.insert(state.key);
     }
     commit.written |= wrote || !cursors_moved.is_empty();
     let reached = if commit.written { commit.number } else { app.head };

@@ -1,0 +1,139 @@
+//! Reads of events with what has become of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::{AppId, Edit, Entry, EventBody, ReactionCount, RoomId, Seq, SeqRange, Target, Timestamp, UserId};
+use rusqlite::{Connection, OptionalExtension, params};
+use smol_str::SmolStr;
+use storage::record;
+
+use crate::error::Fault;
+use crate::key::{RoomKey, UserKey, split_event};
+use crate::read::rooms;
+use crate::rows::{self, EVENT, UserIds};
+
+pub(crate) fn target(
+    db: &Connection,
+    app: &AppId,
+    room: &RoomId,
+    seq: Seq,
+    viewer: &UserId,
+) -> Result<Option<Target>, Fault> {
+    let Some((app, room)) = rooms::find(db, app, room)? else { return Ok(None) };
+    let key = match seq {
+        Seq(1..) if seq <= Seq::MAX => room.event(seq),
+        Seq(_) => return Ok(None),
+    };
+    let mut statement = db
+        .prepare_cached("SELECT k.id, e.kind, e.body FROM event e JOIN user_key k ON k.key = e.sender WHERE e.key = ?")?;
+    let mut found = statement.query([key])?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    let body = record::decode(row.get(1)?, row.get_ref(2)?.as_str().map_err(rows::sqlite)?)?;
+    let my_keys = match rows::user_key(db, app, viewer)? {
+        Some(viewer) => rows::load_reactions(db, key, viewer)?,
+        None => BTreeSet::new(),
+    };
+    let mut kinds = db.prepare_cached("SELECT key FROM reaction_count WHERE event = ?")?;
+    let kinds = kinds.query_map([key], |row| rows::text(row, 0))?.collect::<Result<_, _>>()?;
+    Ok(Some(Target {
+        sender: rows::user_id(row, 0)?,
+        is_message: body.is_message(),
+        redacted: matches!(body, EventBody::Message { redacted_by: Some(_), .. }),
+        my_keys,
+        kinds,
+    }))
+}
+
+pub(crate) fn entries(
+    db: &Connection,
+    app: &AppId,
+    room: &RoomId,
+    ranges: &[SeqRange],
+    viewer: Option<&UserId>,
+) -> Result<(Vec<Entry>, Seq), Fault> {
+    let Some((app, key)) = rooms::find(db, app, room)? else { return Ok((Vec::new(), Seq(0))) };
+    let head = rows::load_head(db, key)?.seq;
+    let viewer = viewer.map(|viewer| rows::user_key(db, app, viewer)).transpose()?.flatten();
+    let (mut entries, mut users) = (Vec::new(), UserIds::default());
+    for range in ranges {
+        let last = range.last.min(head);
+        if range.first <= last {
+            let range = SeqRange { first: range.first.max(Seq(1)), last };
+            read_range(db, (key, room), range, viewer, &mut users, &mut entries)?;
+        }
+    }
+    Ok((entries, head))
+}
+
+/// Adds the entries of a range that lies within the log.
+pub(crate) fn read_range(
+    db: &Connection,
+    (key, id): (RoomKey, &RoomId),
+    range: SeqRange,
+    viewer: Option<UserKey>,
+    users: &mut UserIds,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Fault> {
+    let keys = [key.event(range.first), key.event(range.last)];
+    let mut edits = read_edits(db, key, keys)?;
+    let mut reactions = read_reactions(db, keys, viewer)?;
+    let mut statement = db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
+    let mut found = statement.query(keys)?;
+    while let Some(row) = found.next()? {
+        let event = rows::event(db, row, id, users)?;
+        let edit = edits.remove(&event.seq);
+        let reactions = reactions.remove(&event.seq).unwrap_or_default();
+        entries.push(Entry { event, edit, reactions });
+    }
+    Ok(())
+}
+
+/// The last edit of each message of a range; messages that were redacted have none.
+fn read_edits(db: &Connection, room: RoomKey, keys: [i64; 2]) -> Result<HashMap<Seq, Edit>, Fault> {
+    let mut statement =
+        db.prepare_cached("SELECT target, max(seq) FROM edit WHERE target BETWEEN ? AND ? GROUP BY target")?;
+    let mut body = db.prepare_cached("SELECT at, kind, body FROM event WHERE key = ?")?;
+    let mut found = statement.query(keys)?;
+    let mut edits = HashMap::new();
+    while let Some(row) = found.next()? {
+        let (_, target) = split_event(row.get(0)?);
+        let seq = Seq(row.get(1)?);
+        let mut event = body.query([room.event(seq)])?;
+        let event = event.next()?.ok_or(Fault::Damaged("an edit is missing"))?;
+        let text = event.get_ref(2)?.as_str().map_err(rows::sqlite)?;
+        if let EventBody::Edit { content: Some(content), .. } = record::decode(event.get(1)?, text)? {
+            edits.insert(target, Edit { seq, at: Timestamp(event.get(0)?), content });
+        }
+    }
+    Ok(edits)
+}
+
+/// The reactions on each message of a range, most used first.
+fn read_reactions(
+    db: &Connection,
+    keys: [i64; 2],
+    viewer: Option<UserKey>,
+) -> Result<HashMap<Seq, Vec<ReactionCount>>, Fault> {
+    let mut statement = db.prepare_cached(
+        "SELECT event, key, count FROM reaction_count WHERE event BETWEEN ? AND ? ORDER BY event, key",
+    )?;
+    let mut mine = db.prepare_cached("SELECT keys FROM reaction WHERE event = ? AND user = ?")?;
+    let mut found = statement.query(keys)?;
+    let mut counts: BTreeMap<i64, Vec<(SmolStr, u32)>> = BTreeMap::new();
+    while let Some(row) = found.next()? {
+        counts.entry(row.get(0)?).or_default().push((rows::text(row, 1)?, row.get(2)?));
+    }
+    let mut reactions = HashMap::new();
+    for (event, counts) in counts {
+        let my_keys: Option<String> = match viewer {
+            Some(viewer) => mine.query_row(params![event, viewer], |row| row.get(0)).optional()?,
+            None => None,
+        };
+        let my_keys = my_keys.map(|json| rows::parse_keys(&json)).transpose()?.unwrap_or_default();
+        let of_key = |(key, count): (SmolStr, u32)| ReactionCount { mine: my_keys.contains(&key), key, count };
+        let mut list: Vec<_> = counts.into_iter().map(of_key).collect();
+        list.sort_by_key(|reaction| std::cmp::Reverse(reaction.count));
+        reactions.insert(split_event(event).1, list);
+    }
+    Ok(reactions)
+}
