@@ -21,16 +21,20 @@ fn has_place(facts: &RoomFacts) -> Result<(), Refusal> {
 }
 
 /// Checks joining: by invitation, or where the room is open. Who has joined already has nothing to do.
+///
+/// Who comes into an empty group owns it: its last owner has gone, and without one nobody could ever run it again.
 pub fn check_join(me: &UserId, facts: &RoomFacts) -> Result<Changes, Refusal> {
+    let empty = facts.room.kind == RoomKind::Group && facts.room.joined == 0;
+    let join = |level: Level| member_event(facts, me, MemberState::Joined, if empty { Level::OWNER } else { level });
     match facts.me.as_ref().map(|member| (member.state, member.level)) {
         Some((MemberState::Joined, _)) => Ok(Changes::default()),
-        Some((MemberState::Invited, level)) => Ok(member_event(facts, me, MemberState::Joined, level)),
+        Some((MemberState::Invited, level)) => Ok(join(level)),
         Some((MemberState::Left, _)) | None => {
             let known = facts.me.is_some() || facts.room.is_public();
             match (facts.room.kind, facts.room.settings.join_rule) {
                 (RoomKind::Group, JoinRule::Open) => {
                     has_place(facts)?;
-                    Ok(member_event(facts, me, MemberState::Joined, Level::MEMBER))
+                    Ok(join(Level::MEMBER))
                 }
                 _ if known => Err(Refusal::NotInvited),
                 _ => Err(Refusal::UnknownRoom),

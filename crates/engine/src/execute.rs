@@ -23,7 +23,7 @@ pub struct Receipt {
     pub duplicate: bool,
 }
 
-enum Attempt {
+pub(crate) enum Attempt {
     Answered(Receipt),
     Conflict,
 }
@@ -66,6 +66,15 @@ impl Engine {
         client_id: Option<&ClientId>,
         fingerprint: u64,
     ) -> Result<Attempt, EngineError> {
+        let changes = self.prepare(actor, command).await?;
+        if changes.is_empty() {
+            return self.unchanged(actor, &command.room, client_id, fingerprint).await;
+        }
+        self.commit(actor, &command.room, client_id, fingerprint, changes).await
+    }
+
+    /// What a command in an existing room would write.
+    pub(crate) async fn prepare(&self, actor: &Actor, command: &Command) -> Result<Changes, EngineError> {
         let store = &*self.inner.store;
         let missing = self.is_user_missing(actor, command).await?;
         if let Some(facts) = self.inner.facts.remembered(store, actor, command).await? {
@@ -73,15 +82,11 @@ impl Engine {
             if let Ok(changes) = check(&actor.user, command, &facts, missing)
                 && !changes.is_empty()
             {
-                return self.commit(actor, &command.room, client_id, fingerprint, changes).await;
+                return Ok(changes);
             }
         }
         let facts = self.inner.facts.load(store, actor, command).await?.ok_or(Refusal::UnknownRoom)?;
-        let changes = check(&actor.user, command, &facts, missing)?;
-        if changes.is_empty() {
-            return self.unchanged(actor, &command.room, client_id, fingerprint).await;
-        }
-        self.commit(actor, &command.room, client_id, fingerprint, changes).await
+        Ok(check(&actor.user, command, &facts, missing)?)
     }
 
     async fn create(
@@ -167,6 +172,18 @@ impl Engine {
         fingerprint: u64,
         changes: Changes,
     ) -> Result<Attempt, EngineError> {
+        let unit = self.unit(actor, room, client_id, fingerprint, changes);
+        settled(self.inner.store.commit(unit).await?)
+    }
+
+    pub(crate) fn unit(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        client_id: Option<&ClientId>,
+        fingerprint: u64,
+        changes: Changes,
+    ) -> Unit {
         let work = Work::Room(RoomWork {
             room: room.clone(),
             actor: actor.user.clone(),
@@ -175,12 +192,11 @@ impl Engine {
             fingerprint,
             changes,
         });
-        let unit = Unit { app: actor.app.clone(), at: self.inner.clock.now(), work };
-        settled(self.inner.store.commit(unit).await?)
+        Unit { app: actor.app.clone(), at: self.inner.clock.now(), work }
     }
 }
 
-fn settled(outcome: Outcome) -> Result<Attempt, EngineError> {
+pub(crate) fn settled(outcome: Outcome) -> Result<Attempt, EngineError> {
     let (receipt, duplicate) = match outcome {
         Outcome::Done(receipt) => (receipt, false),
         Outcome::Duplicate(receipt) => (receipt, true),

@@ -4,6 +4,7 @@
 //! authenticate(token) → Actor      who asks
 //! admit(actor)        → Allowance  whether they may ask now (rate limit)
 //! execute(actor, command)          check against facts → one durable commit → receipt
+//! lane(actor).submit(command)      the same, in the order of submission, without waiting for each receipt
 //! query(actor, query)              what the actor may see
 //! subscribe(actor)    → Session    what happens from now on
 //! ```
@@ -23,6 +24,7 @@ mod execute;
 mod facts;
 mod fanout;
 mod follower;
+mod lane;
 mod options;
 mod outbox;
 mod password;
@@ -41,6 +43,7 @@ pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Health};
 pub use error::EngineError;
 pub use execute::Receipt;
+pub use lane::{Lane, Submitted};
 pub use options::{EngineOptions, Secrets};
 pub use outbox::{Delivery, EndReason, FORMATS_MAX, Flow, Format, Happening};
 pub use query::*;

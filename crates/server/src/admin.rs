@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AdminCall, call};
-pub use print::print;
+pub use print::{print, table};
 pub use run::{AdminContext, run};
 pub use socket::AdminSocket;
 

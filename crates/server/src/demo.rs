@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use domain::{
-    Action, Actor, ClientId, Command, Content, JoinRule, RoomId, Seq, SettingsChange, TextContent,
+    Action, Actor, AppId, ClientId, Command, Content, JoinRule, RoomId, Seq, SettingsChange, TextContent,
     TextFormat, UserId,
 };
-use engine::{Clock, Engine, EngineError, Login, SystemClock};
+use engine::{Clock, Engine, EngineError, Login, NewUser, SystemClock};
 use smol_str::SmolStr;
 
 use self::clock::DemoClock;
@@ -106,19 +106,16 @@ async fn interleave(
 }
 
 async fn people(engine: &Engine) -> Result<BTreeMap<&'static str, Actor>> {
+    let app = AppId::new(domain::DEFAULT_APP)?;
     let mut actors = BTreeMap::new();
     for person in PEOPLE {
-        let made = engine
-            .operator()
-            .create_user(engine::CreateUser {
-                app: None,
-                id: person.id.to_owned(),
-                password: Some(PASSWORD.to_owned()),
-                display_name: Some(person.name.to_owned()),
-                admin: person.admin,
-            })
-            .await;
-        match made {
+        let new = NewUser {
+            id: UserId::new(person.id)?,
+            password: PASSWORD.to_owned(),
+            display_name: Some(person.name.to_owned()),
+            admin: person.admin,
+        };
+        match engine.operator().create_user(&app, new).await {
             Ok(_) | Err(EngineError::UserExists) => {}
             Err(error) => return Err(error).with_context(|| format!("make {}", person.id)),
         }

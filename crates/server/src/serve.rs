@@ -49,7 +49,7 @@ pub async fn serve(folder: DataFolder, settings: &Settings, ready: impl FnOnce(&
     }));
     tracing::info!(%address, data = %folder.path().display(), version = env!("CARGO_PKG_VERSION"), "ready");
     let url = url_of(address);
-    let setup_token = engine.setup_token().await;
+    let setup_token = engine.setup_token();
     let base = settings.public_url.as_deref().unwrap_or(&url);
     say(&format!("Starling is ready: {url}\n{}{}", setup_words(base, setup_token.as_deref()), ready(&url)));
 

@@ -165,12 +165,14 @@ CREATE TABLE reaction_count (
     PRIMARY KEY (event, key)
 ) STRICT, WITHOUT ROWID;
 
--- key = app << 44 | commit. rooms: packed (room, first seq, last seq); touched: packed rooms where only cursors moved.
+-- key = app << 44 | commit. rooms: packed (room, first seq, last seq); touched: packed rooms where only cursors moved;
+-- answers: packed (device, client id with its answer) of commands that wrote no event which would tell them.
 CREATE TABLE journal (
     key INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     rooms BLOB NOT NULL,
-    touched BLOB NOT NULL
+    touched BLOB NOT NULL,
+    answers BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE follower (

@@ -5,7 +5,7 @@
 use domain::{ClientId, CommitNumber, Seq, SeqRange};
 
 use crate::error::Fault;
-use crate::key::RoomKey;
+use crate::key::{DeviceKey, RoomKey};
 use crate::window::Answer;
 
 const DAMAGED: Fault = Fault::Damaged("a packed list is cut off or malformed");
@@ -54,35 +54,60 @@ pub(crate) fn unpack_rooms(mut bytes: &[u8]) -> Result<Vec<RoomKey>, Fault> {
 
 pub(crate) fn pack_answers<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for Answer { client_id, fingerprint, room, seq, commit } in answers {
-        let id = client_id.as_str().as_bytes();
-        put(&mut bytes, id.len() as u64);
-        bytes.extend_from_slice(id);
-        bytes.extend_from_slice(&fingerprint.to_le_bytes());
-        put(&mut bytes, u64::from(room.0));
-        put(&mut bytes, seq.0);
-        put(&mut bytes, commit.0);
-    }
+    answers.into_iter().for_each(|answer| put_answer(&mut bytes, answer));
     bytes
 }
 
 pub(crate) fn unpack_answers(mut bytes: &[u8]) -> Result<Vec<Answer>, Fault> {
     let mut answers = Vec::new();
     while !bytes.is_empty() {
-        let length = usize::try_from(take(&mut bytes)?).map_err(|_| DAMAGED)?;
-        let (id, rest) = bytes.split_at_checked(length).ok_or(DAMAGED)?;
-        let client_id = std::str::from_utf8(id).ok().and_then(|id| ClientId::new(id).ok()).ok_or(DAMAGED)?;
-        let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(DAMAGED)?;
-        bytes = rest;
-        answers.push(Answer {
-            client_id,
-            fingerprint: u64::from_le_bytes(*fingerprint),
-            room: room(&mut bytes)?,
-            seq: Seq(take(&mut bytes)?),
-            commit: CommitNumber(take(&mut bytes)?),
-        });
+        answers.push(take_answer(&mut bytes)?);
     }
     Ok(answers)
+}
+
+pub(crate) fn pack_answers_of_devices(answers: &[(DeviceKey, Answer)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (device, answer) in answers {
+        put(&mut bytes, u64::from(device.0));
+        put_answer(&mut bytes, answer);
+    }
+    bytes
+}
+
+pub(crate) fn unpack_answers_of_devices(mut bytes: &[u8]) -> Result<Vec<(DeviceKey, Answer)>, Fault> {
+    let mut answers = Vec::new();
+    while !bytes.is_empty() {
+        let device = u32::try_from(take(&mut bytes)?).map_err(|_| DAMAGED)?;
+        answers.push((DeviceKey(device), take_answer(&mut bytes)?));
+    }
+    Ok(answers)
+}
+
+fn put_answer(bytes: &mut Vec<u8>, answer: &Answer) {
+    let Answer { client_id, fingerprint, room, seq, commit } = answer;
+    let id = client_id.as_str().as_bytes();
+    put(bytes, id.len() as u64);
+    bytes.extend_from_slice(id);
+    bytes.extend_from_slice(&fingerprint.to_le_bytes());
+    put(bytes, u64::from(room.0));
+    put(bytes, seq.0);
+    put(bytes, commit.0);
+}
+
+fn take_answer(bytes: &mut &[u8]) -> Result<Answer, Fault> {
+    let length = usize::try_from(take(bytes)?).map_err(|_| DAMAGED)?;
+    let (id, rest) = bytes.split_at_checked(length).ok_or(DAMAGED)?;
+    let client_id = std::str::from_utf8(id).ok().and_then(|id| ClientId::new(id).ok()).ok_or(DAMAGED)?;
+    let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(DAMAGED)?;
+    *bytes = rest;
+    Ok(Answer {
+        client_id,
+        fingerprint: u64::from_le_bytes(*fingerprint),
+        room: room(bytes)?,
+        seq: Seq(take(bytes)?),
+        commit: CommitNumber(take(bytes)?),
+    })
 }
 
 fn room(bytes: &mut &[u8]) -> Result<RoomKey, Fault> {
@@ -134,6 +159,8 @@ mod tests {
         let answers = vec![answer(1), answer(200), answer(40_000)];
         let bytes = pack_answers(&answers);
         assert_eq!(unpack_answers(&bytes).unwrap(), answers);
+        let of_devices: Vec<_> = answers.into_iter().map(|answer| (DeviceKey(300), answer)).collect();
+        assert_eq!(unpack_answers_of_devices(&pack_answers_of_devices(&of_devices)).unwrap(), of_devices);
         for cut in [1, 5, bytes.len() - 1] {
             assert!(unpack_answers(&bytes[..cut]).is_err(), "{cut}");
         }

@@ -193,7 +193,8 @@ pub struct Changed {
 /// The database, as the engine sees it. Every call works inside one app.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Writes a unit and answers once it is durable. Units that wait at the same time are written together.
+    /// Writes a unit and answers once it is durable. Units that wait at the same time are written together, in the order
+    /// in which their futures were first polled.
     async fn commit(&self, unit: Unit) -> Result<Outcome, StoreError>;
 
     /// The outcome of an earlier command of the device with this client id ([`Outcome::Duplicate`] or

@@ -137,3 +137,58 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.info.description = Some("Types of REST /v1 and of the WebSocket /v1/ws".to_owned());
     document
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document_json() -> serde_json::Value {
+        serde_json::to_value(document()).expect("schemas are JSON")
+    }
+
+    fn references(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                if let Some(serde_json::Value::String(reference)) = fields.get("$ref") {
+                    found.push(reference.clone());
+                }
+                fields.values().for_each(|field| references(field, found));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document_json();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty(), "the walk finds references");
+        for reference in found {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn problems_name_every_code() {
+        let document = document_json();
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["Problem"]["properties"]["code"]["$ref"], "#/components/schemas/ErrorCode");
+        let codes: Vec<_> = Code::ALL.iter().map(|code| serde_json::json!(code.info().code)).collect();
+        assert_eq!(schemas["ErrorCode"]["enum"], serde_json::Value::Array(codes));
+    }
+
+    /// The SDK's generator reads the answer of each operation from its description.
+    #[test]
+    fn operations_say_what_they_answer() {
+        let document = document_json();
+        let schemas = &document["components"]["schemas"];
+        for operation in schemas["Operation"]["oneOf"].as_array().expect("operations are a union") {
+            let description = operation["description"].as_str().unwrap_or_default();
+            let answer = description.split('`').nth(1).unwrap_or_default();
+            assert!(schemas.get(answer).is_some(), "{description:?} names no schema");
+        }
+    }
+}

@@ -82,7 +82,8 @@ export class RoomCore implements RoomHandle {
   send(text: string, options: SendOptions = {}): OutgoingMessage {
     const { format, replyTo, mentions, data, clientId } = options
     this.typing.stop()
-    return this.#outbox.add({ room: this.id, clientId: clientId ?? newId(), content: textContent(text, { format, mentions, data }), replyTo })
+    const content = textContent(text, { format, mentions, data })
+    return this.#outbox.add({ room: this.id, clientId: clientId ?? newId(), content, replyTo })
   }
 
   edit(seq: number, text: string, options: { format?: TextFormat } = {}): Promise<Receipt> {

@@ -218,7 +218,8 @@ export class RoomList implements Rooms {
     const known = this.#rooms.get(room.id)
     if (!known || known.head <= room.head) return this.#put(room)
     const { head, commit, last_message, settings } = known
-    this.#put({ ...room, head, commit, settings, messages: Math.max(known.messages, room.messages), ...(last_message ? { last_message } : {}) })
+    const messages = Math.max(known.messages, room.messages)
+    this.#put({ ...room, head, commit, settings, messages, ...(last_message ? { last_message } : {}) })
   }
 
   /** A room as the server tells it. */

@@ -111,7 +111,8 @@ export class RoomTimeline implements Timeline {
     const window = this.#window
     if (window && !window.hasNewer && this.#busy === 0) {
       const events = window.shown.slice(-CACHED_EVENTS).map(({ event }) => event)
-      this.#room.savePage({ events, has_older: window.hasOlder || events.length < window.shown.length, has_newer: false, as_of: window.high, users: [] })
+      const hasOlder = window.hasOlder || events.length < window.shown.length
+      this.#room.savePage({ events, has_older: hasOlder, has_newer: false, as_of: window.high, users: [] })
     }
   }
 

@@ -73,7 +73,8 @@ export class UserCache implements Users {
       for (let at = 0; at < ids.length; at += IDS_PER_REQUEST_MAX) {
         const some = ids.slice(at, at + IDS_PER_REQUEST_MAX)
         // A profile that can't be had stays unknown; the id is shown.
-        this.#connection.call('user.search', { ids: some.join(','), limit: IDS_PER_REQUEST_MAX }).then(page => this.put(page.users), () => {})
+        const asked = this.#connection.call('user.search', { ids: some.join(','), limit: IDS_PER_REQUEST_MAX })
+        asked.then(page => this.put(page.users), () => {})
       }
     }, FETCH_AFTER_MS)
   }

@@ -1,7 +1,9 @@
 // A server in the test's own process: it speaks the wire over sockets that are objects, and does what the test scripts,
 // such as losing an answer. It keeps its log raw and derives everything when asked, unlike the client, which folds.
 
-import type { Cursors, Device, Event, EventBody, EventPage, Message, Operation, Problem, Push, Room, RoomSettings, SyncAnswer, User } from '../src/index.js'
+import type {
+  Cursors, Device, Event, EventBody, EventPage, Message, Operation, Problem, Push, Room, RoomSettings, SyncAnswer, User,
+} from '../src/index.js'
 
 interface FakeRoom {
   id: string
@@ -90,8 +92,8 @@ export class FakeServer {
     room.log.push(event)
     room.commit = this.#commit
     if (event.type === 'room.updated') Object.assign(room.settings, event.settings)
-    if (event.type === 'message.created') this.#setCursors(room, sender, { delivered: event.seq, read: event.seq })
     this.pushTo(id, { push: 'event', event })
+    if (event.type === 'message.created') this.#setCursors(room, sender, { delivered: event.seq, read: event.seq })
     return event
   }
 
@@ -208,7 +210,10 @@ export class FakeServer {
       case 'cursor.list':
         return { cursors: [...room.cursors].map(([user, cursors]) => ({ user, ...cursors })) }
       case 'typing.set':
-        for (const other of this.sockets) if (other !== socket && room.members.has(other.user ?? '')) this.push(other, { push: 'typing', room: room.id, user, typing: params.typing })
+        for (const other of this.sockets) {
+          if (other === socket || !room.members.has(other.user ?? '')) continue
+          this.push(other, { push: 'typing', room: room.id, user, typing: params.typing })
+        }
         return {}
       case 'member.list':
         return { members: [...room.members].map(([id, state]) => ({ user: this.users.get(id), state, level: 10 })) }

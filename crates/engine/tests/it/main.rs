@@ -4,4 +4,5 @@ mod accounts;
 mod chat;
 mod fanout;
 mod followers;
+mod order;
 mod secrecy;

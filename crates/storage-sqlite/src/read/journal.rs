@@ -22,7 +22,7 @@ pub(crate) fn journal(
 ) -> Result<Vec<JournalEntry>, Fault> {
     let Some(app) = rows::app_key(db, app)? else { return Ok(Vec::new()) };
     let mut statement = db.prepare_cached(
-        "SELECT key, at, rooms FROM journal WHERE key > ? AND key <= ? AND length(rooms) > 0 ORDER BY key LIMIT ?",
+        "SELECT key, at, rooms FROM journal WHERE key > ? AND key <= ? AND rooms <> x'' ORDER BY key LIMIT ?",
     )?;
     let mut found = statement.query(params![journal_key(app, after), journal_key(app, LAST_COMMIT), limit])?;
     let mut entries = Vec::new();

@@ -11,8 +11,9 @@ use storage::{Commit, MovedCursors, record};
 use super::State;
 use super::caches::{AppState, RoomName};
 use crate::error::Fault;
-use crate::key::{AppKey, RoomKey, journal_key};
-use crate::packed::{RoomRange, pack_ranges, pack_rooms};
+use crate::key::{AppKey, DeviceKey, RoomKey, journal_key};
+use crate::packed::{RoomRange, pack_answers_of_devices, pack_ranges, pack_rooms};
+use crate::window::Answer;
 
 /// The commits of one transaction, in the order in which their apps came.
 #[derive(Debug, Default)]
@@ -34,6 +35,8 @@ pub(super) struct AppCommit {
     range_of: HashMap<RoomKey, usize>,
     /// Rooms in which cursors moved.
     pub(super) touched: BTreeSet<RoomKey>,
+    /// Client ids of commands that wrote no event.
+    pub(super) answers: Vec<(DeviceKey, Answer)>,
     /// Rooms whose heads moved.
     pub(super) rooms_moved: Vec<RoomName>,
     /// Cursors that moved, by key.
@@ -68,6 +71,7 @@ impl Group {
                 ranges: Vec::new(),
                 range_of: HashMap::new(),
                 touched: BTreeSet::new(),
+                answers: Vec::new(),
                 rooms_moved: Vec::new(),
                 cursors: Vec::new(),
                 revoked: Vec::new(),
@@ -133,12 +137,13 @@ impl AppCommit {
     fn write_journal(&mut self, state: &mut State) -> Result<(), Fault> {
         self.touched.retain(|room| !self.range_of.contains_key(room));
         let mut journal =
-            state.db.prepare_cached("INSERT INTO journal (key, at, rooms, touched) VALUES (?, ?, ?, ?)")?;
+            state.db.prepare_cached("INSERT INTO journal (key, at, rooms, touched, answers) VALUES (?, ?, ?, ?, ?)")?;
         journal.execute(params![
             journal_key(self.key, self.number),
             self.at.0,
             pack_ranges(&self.ranges),
-            pack_rooms(self.touched.iter().copied())
+            pack_rooms(self.touched.iter().copied()),
+            pack_answers_of_devices(&self.answers)
         ])?;
         state.db.prepare_cached("UPDATE app SET head = ? WHERE key = ?")?.execute(params![self.number.0, self.key])?;
         if let Some(app) = state.caches.apps.get_mut(&self.app) {

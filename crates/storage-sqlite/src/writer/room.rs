@@ -139,10 +139,13 @@ pub(super) fn write(
     commit.written |= wrote || !cursors_moved.is_empty();
     let reached = if commit.written { commit.number } else { app.head };
     commit.cursors.extend(cursors_moved.into_iter().map(|(user, key)| (name.1.clone(), user, key)));
-    let seq = if wrote { first } else { room.head.seq };
+    let seq = if wrote { first } else { state.head.seq };
     let receipt = Receipt { room: Some(name.1.clone()), seq, commit: reached };
-    if let Some(client_id) = work.client_id.filter(|_| wrote) {
-        let answer = Answer { client_id, fingerprint: work.fingerprint, room: room.key, seq, commit: reached };
+    if let Some(client_id) = work.client_id {
+        let answer = Answer { client_id, fingerprint: work.fingerprint, room: state.key, seq, commit: reached };
+        if !wrote {
+            commit.answers.push((device, answer.clone()));
+        }
         windows.remember(db, app.key, device, answer)?;
     }
     caches.rooms.insert(name, room);

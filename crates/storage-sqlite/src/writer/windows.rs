@@ -14,7 +14,7 @@ use super::caches::AppState;
 use crate::cache::Generations;
 use crate::error::Fault;
 use crate::key::{AppKey, DeviceKey, journal_key, split_event};
-use crate::packed::{pack_answers, unpack_answers, unpack_ranges};
+use crate::packed::{pack_answers, unpack_answers, unpack_answers_of_devices, unpack_ranges};
 use crate::rows;
 use crate::window::{Answer, DeviceWindow};
 
@@ -73,7 +73,7 @@ impl Windows {
         after: CommitNumber,
         head: CommitNumber,
     ) -> Result<(), Fault> {
-        let mut journal = db.prepare_cached("SELECT rooms FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
+        let mut journal = db.prepare_cached("SELECT rooms, answers FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
         let mut events = db.prepare_cached(
             "SELECT key, commit_number, device, client_id, fingerprint FROM event WHERE key BETWEEN ? AND ?",
         )?;
@@ -93,12 +93,26 @@ impl Windows {
                     let commit = CommitNumber(row.get(1)?);
                     let answer = Answer { client_id: rows::client_id(row, 3)?, fingerprint, room, seq, commit };
                     let device = row.get(2)?;
-                    // A window's rows hold everything up to the commit they were written in.
-                    if answer.commit > self.window(db, device)?.written_to {
-                        self.remember(db, app, device, answer)?;
-                    }
+                    self.remember_later(db, app, device, answer)?;
                 }
             }
+            for (device, answer) in unpack_answers_of_devices(commit.get_ref(1)?.as_blob().map_err(rows::sqlite)?)? {
+                self.remember_later(db, app, device, answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what came after the window's rows were written; they hold everything up to that commit.
+    fn remember_later(
+        &mut self,
+        db: &Connection,
+        app: AppKey,
+        device: DeviceKey,
+        answer: Answer,
+    ) -> Result<(), Fault> {
+        if answer.commit > self.window(db, device)?.written_to {
+            self.remember(db, app, device, answer)?;
         }
         Ok(())
     }

@@ -1,0 +1,47 @@
+//! Reactions on messages.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::{Action, Actor};
+use serde_json::json;
+use wire::{Code, Receipt, SetReactions};
+
+use crate::convert::from_wire;
+use crate::document::errors;
+use crate::door::Door;
+use crate::extract::{Caller, Keyed, Segments, repeatable_answer};
+use crate::failure::Failure;
+use crate::room;
+
+/// Set the own reactions on a message
+///
+/// The whole set; an empty one takes all back.
+#[utoipa::path(put, path = "/v1/rooms/{room}/messages/{seq}/reactions", operation_id = "reaction.set", tag = "reaction",
+    params(("room" = String, Path, description = "The room's id"), ("seq" = u64, Path, description = "Seq of the message")),
+    request_body(content = SetReactions, example = json!({"keys": ["👍"]})),
+    responses((status = 200, description = "Where the change stands in the log", body = Receipt)),
+    extensions(("x-errors" = json!(errors(&[
+        Code::UnknownRoom, Code::NotAMember, Code::LevelTooLow, Code::UnknownMessage, Code::MessageDeleted, Code::TooManyReactions,
+        Code::ClientIdReused])))))]
+pub(crate) async fn put_reactions(
+    State(door): State<Door>,
+    Caller(actor): Caller,
+    Segments((room, seq)): Segments<(String, u64)>,
+    Keyed(request): Keyed<SetReactions>,
+) -> Result<Response, Failure> {
+    let receipt = set(&door, &actor, &room, seq, request).await?;
+    Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
+}
+
+pub(crate) async fn set(
+    door: &Door,
+    actor: &Actor,
+    room: &str,
+    seq: u64,
+    request: SetReactions,
+) -> Result<Receipt, Failure> {
+    let SetReactions { client_id, keys } = request;
+    let action = Action::React { target: from_wire::message_seq(seq)?, keys: from_wire::reaction_keys(keys) };
+    room::act(door, actor, room, action, client_id.as_deref()).await
+}
