@@ -1,2 +1,20 @@
-//! To come.
-fn main() {}
+//! Measurements of Starling's parts: `cargo run --release -p starling-bench -- store`.
+//!
+//! Each measurement prints a table and writes the same numbers to `bench/results/`.
+
+mod sample;
+mod store;
+mod town;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("store") => store::measure(),
+        _ => {
+            eprintln!("usage: starling-bench store");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

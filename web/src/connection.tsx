@@ -8,11 +8,13 @@ import { useStore } from './hooks/use-store'
 const BACK_SHOWN_MS = 2500
 /** A break shorter than this is not worth a word. */
 const PATIENCE_MS = 700
+/** The first connection may take a little longer: what is stored here is shown meanwhile. */
+const FIRST_PATIENCE_MS = 2500
 
 export function ConnectionBanner() {
   const { t } = useText()
   const { state, retryAt } = useStore(useClient().connection)
-  const down = state === 'offline' || state === 'reconnecting'
+  const down = state === 'offline' || state === 'reconnecting' || state === 'connecting'
   const [shown, setShown] = useState<'down' | 'back'>()
   const wasDown = useRef(false)
   useEffect(() => {
@@ -20,7 +22,7 @@ export function ConnectionBanner() {
       const timer = setTimeout(() => {
         wasDown.current = true
         setShown('down')
-      }, state === 'offline' ? 0 : PATIENCE_MS)
+      }, state === 'offline' ? 0 : state === 'connecting' ? FIRST_PATIENCE_MS : PATIENCE_MS)
       return () => clearTimeout(timer)
     }
     if (state !== 'online' || !wasDown.current) return undefined
@@ -34,6 +36,7 @@ export function ConnectionBanner() {
     <div className="connection" role="status" aria-live="polite" data-state={state}>
       {kind === 'back' && <p className="banner back"><i aria-hidden="true" />{t.backOnline}</p>}
       {kind === 'offline' && <p className="banner"><i aria-hidden="true" />{t.offline}</p>}
+      {kind === 'connecting' && <p className="banner"><i aria-hidden="true" />{t.connecting}</p>}
       {kind === 'reconnecting' && <p className="banner"><i aria-hidden="true" />{retryAt ? <Countdown to={retryAt} /> : t.reconnecting}</p>}
     </div>
   )

@@ -43,11 +43,12 @@ impl RustSource {
     }
 }
 
-/// Whether a file is a test by its place alone.
+/// Whether a file is a test by its place alone; a conformance suite is one that other crates can run.
 pub fn is_test_path(path: &str) -> bool {
     let mut parts = path.split('/').rev();
     let file = parts.next().unwrap_or(path);
-    file == "tests.rs" || file.ends_with("_tests.rs") || parts.any(|folder| folder == "tests")
+    let is_test_file = file.ends_with("_tests.rs") || ["tests.rs", "conformance.rs"].contains(&file);
+    is_test_file || parts.any(|folder| folder == "tests" || folder == "conformance")
 }
 
 fn split_views(text: &str) -> (String, String) {
@@ -285,7 +286,12 @@ mod tests {
 
     #[test]
     fn places_that_make_a_test() {
-        for path in ["crates/engine/tests/it/main.rs", "crates/a/src/tests.rs", "crates/a/src/x_tests.rs"] {
+        for path in [
+            "crates/e/tests/it/main.rs",
+            "crates/a/src/tests.rs",
+            "crates/a/src/x_tests.rs",
+            "crates/s/src/conformance/log.rs",
+        ] {
             assert!(is_test_path(path), "{path}");
         }
         for path in ["crates/engine/src/lib.rs", "crates/testkit/src/lib.rs", "xtask/src/tidy.rs"] {

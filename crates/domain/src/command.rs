@@ -130,32 +130,6 @@ impl Action {
     }
 }
 
-impl Command {
-    /// A number that tells commands apart, the same in every build and run: a client id that comes back with another
-    /// command is recognised by it. (64-bit FNV-1a over the command's `Hash`.)
-    pub fn fingerprint(&self) -> u64 {
-        use std::hash::{Hash, Hasher};
-        struct Fnv(u64);
-        impl Hasher for Fnv {
-            fn finish(&self) -> u64 {
-                self.0
-            }
-            fn write(&mut self, bytes: &[u8]) {
-                for byte in bytes {
-                    self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-                }
-            }
-        }
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-        // The id of a room to be created is fresh on every try.
-        if !self.action.creates() {
-            self.room.hash(&mut hasher);
-        }
-        self.action.hash(&mut hasher);
-        hasher.finish()
-    }
-}
-
 /// What checks know of an existing room, all of one moment.
 #[derive(Debug, Clone)]
 pub struct RoomFacts {

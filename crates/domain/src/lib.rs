@@ -19,6 +19,7 @@ mod create;
 mod cursor;
 mod edit;
 mod event;
+mod fingerprint;
 mod history;
 mod id;
 mod member;

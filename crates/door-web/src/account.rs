@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Actor;
 use engine::{Login, Register};
-use serde_json::json;
 use wire::Code;
 use wire::{LoginRequest, Me, PasswordChange, ProfileUpdate, RefreshRequest, RegisterRequest, Session};
 

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{Action, Actor};
 use engine::{GetRoom, RoomCursors};
-use serde_json::json;
 use wire::{Code, CursorList, Cursors, MemberCursors, SetCursors};
 
 use crate::convert::{from_wire, to_wire};

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Actor;
-use serde_json::json;
 use wire::{Code, DeviceList, Nothing};
 
 use crate::convert::{from_wire, to_wire};

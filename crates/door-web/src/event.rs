@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Actor;
 use engine::{HISTORY_EVENTS_MAX, History};
-use serde_json::json;
 use wire::{Code, EventPage, EventRange};
 
 use crate::convert::{from_wire, to_wire};

@@ -1,6 +1,7 @@
 //! Reading JSON so that a mistake is named: not JSON at all (`malformed_json`), or a wrong field (`invalid_request`).
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use wire::{Code, FieldError, TextContent};
 
 use crate::failure::Failure;
@@ -9,7 +10,7 @@ use crate::failure::Failure;
 const DEPTH_MAX: usize = 128;
 
 /// Reads one JSON object.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))?;
     if too_deep(text) {
         return Err(malformed(format!("nested deeper than {DEPTH_MAX}")));
@@ -92,6 +93,7 @@ fn too_deep(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::DeserializeOwned;
     use wire::{SendMessage, SetLevel};
 
     use super::*;
@@ -121,7 +123,7 @@ mod tests {
             b"{\"content\": {\"type\": \"text\", \"text\": \"a\", \"mentions\": [\"a\", 5]}}",
             ("invalid_request", "content.mentions[1]"),
         );
-        check::<SendMessage>(b"{\"content\": {\"type\": \"song\"}}", ("invalid_request", "content"));
+        check::<SendMessage>(b"{\"content\": {\"type\": \"song\"}}", ("invalid_request", "content.type"));
         assert_eq!(parse::<SetLevel>(b" {\"level\": 5, \"later\": [[\"[{\\\"\"]]} ").unwrap().level, 5);
     }
 }

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{Action, Actor, Level};
 use engine::{MEMBERS_PAGE_MAX, Members};
-use serde_json::json;
 use wire::{Code, MemberPage, MemberRange, MemberRef, Plain, Receipt, SetLevel};
 
 use crate::convert::{from_wire, to_wire};
@@ -75,8 +74,7 @@ pub(crate) async fn patch_member(
     params(("room" = String, Path, description = "The room's id"), ("user" = String, Path, description = "The member's user id")),
     responses((status = 200, description = "Where the removal stands in the log", body = Receipt)),
     extensions(("x-errors" = json!(errors(&[
-        Code::UnknownRoom, Code::UnknownUser, Code::NotAMember, Code::LevelTooLow, Code::LastOwner, Code::DirectRoomFixed,
-        Code::ClientIdReused])))))]
+        Code::UnknownRoom, Code::UnknownUser, Code::NotAMember, Code::LevelTooLow, Code::DirectRoomFixed, Code::ClientIdReused])))))]
 pub(crate) async fn delete_member(
     State(door): State<Door>,
     Caller(actor): Caller,

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{Action, Actor};
-use serde_json::json;
 use smol_str::SmolStr;
 use wire::{Code, DeleteMessage, EditMessage, Receipt, SendMessage};
 
@@ -59,7 +58,7 @@ pub(crate) async fn put_message(
     params(("room" = String, Path, description = "The room's id"), ("seq" = u64, Path, description = "Seq of the message"), DeleteMessage),
     responses((status = 200, description = "Where the deletion stands in the log", body = Receipt)),
     extensions(("x-errors" = json!(errors(&[
-        Code::UnknownRoom, Code::NotAMember, Code::LevelTooLow, Code::UnknownMessage, Code::MessageDeleted, Code::ClientIdReused])))))]
+        Code::UnknownRoom, Code::NotAMember, Code::LevelTooLow, Code::UnknownMessage, Code::ClientIdReused])))))]
 pub(crate) async fn delete_message(
     State(door): State<Door>,
     Caller(actor): Caller,

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{Action, Actor};
-use serde_json::json;
 use wire::{Code, Receipt, SetReactions};
 
 use crate::convert::from_wire;

@@ -7,7 +7,6 @@ use axum::response::Response;
 use domain::{Action, Actor, Command, RoomId};
 use engine::GetRoom;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use wire::{Code, CreateRoom, MemberState, OpenDirect, Plain, Receipt, Room, UpdateRoom, User};
 
@@ -131,7 +130,7 @@ pub(crate) async fn patch_room(
     request_body = Option<Plain>,
     responses((status = 200, description = "Where joining stands in the log", body = Receipt)),
     extensions(("x-errors" = json!(errors(&[
-        Code::UnknownRoom, Code::NotInvited, Code::AlreadyMember, Code::RoomFull, Code::DirectRoomFixed, Code::ClientIdReused])))))]
+        Code::UnknownRoom, Code::NotInvited, Code::RoomFull, Code::ClientIdReused])))))]
 pub(crate) async fn post_join(
     State(door): State<Door>,
     Caller(actor): Caller,

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Actor;
 use engine::{SearchUsers, USERS_PAGE_MAX, Users};
-use serde_json::json;
 use wire::{Code, User, UserPage, UserSearch};
 
 use crate::convert::{from_wire, to_wire};

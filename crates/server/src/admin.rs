@@ -62,12 +62,18 @@ pub enum AdminAnswer {
     Users(Vec<UserRow>),
     User(UserRow),
     Rooms(Vec<RoomRow>),
-    Room { room: RoomRow, members: Vec<MemberRow> },
+    Room {
+        room: RoomRow,
+        members: Vec<MemberRow>,
+    },
     Apps(Vec<AppRow>),
     App(AppRow),
     /// By day (`2026-11-20`), then by name of the counter.
     Statistics(BTreeMap<String, BTreeMap<String, u64>>),
-    Backup { file: PathBuf, bytes: u64 },
+    Backup {
+        file: PathBuf,
+        bytes: u64,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

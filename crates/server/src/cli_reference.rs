@@ -50,11 +50,8 @@ fn write(page: &mut String, command: &Command, parents: &str) -> std::fmt::Resul
     let own = |argument: &&Arg| !matches!(argument.get_id().as_str(), "help" | "version");
     let of_table = |argument: &Arg| OPTIONS.iter().any(|option| option.name == argument.get_id().as_str());
     let takes_options = command.get_arguments().filter(|argument| of_table(argument)).count() > 1;
-    let arguments: Vec<&Arg> = command
-        .get_arguments()
-        .filter(own)
-        .filter(|argument| !(takes_options && of_table(argument)))
-        .collect();
+    let arguments: Vec<&Arg> =
+        command.get_arguments().filter(own).filter(|argument| !(takes_options && of_table(argument))).collect();
     writeln!(page, "## `{name}`\n\n{about}\n")?;
     for argument in arguments {
         let mut shown = match (argument.get_long(), argument.is_positional()) {
@@ -69,7 +66,12 @@ fn write(page: &mut String, command: &Command, parents: &str) -> std::fmt::Resul
         let choices: Vec<String> =
             argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         if argument.get_action().takes_values() && !choices.is_empty() {
-            help = [help, choices.join(", ")].iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(": ");
+            help = [help, choices.join(", ")]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(": ");
         }
         let default: Vec<_> = argument.get_default_values().iter().filter_map(|value| value.to_str()).collect();
         if argument.get_action().takes_values() && !default.concat().is_empty() {

@@ -35,8 +35,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Room(command)) => room(command).await,
         Some(Command::App(command)) => app(command).await,
         Some(Command::Backup { file, place }) => backup(&file, place).await,
-        Some(Command::Restore { file, place }) => restore(&file, place).await,
-        Some(Command::Doctor { file, place, output }) => doctor(file, place, output).await,
+        Some(Command::Restore { file, place }) => restore(&file, place),
+        Some(Command::Doctor { file, place, output }) => doctor(file, place, output),
         Some(Command::Config(command)) => config(command),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "starling", &mut std::io::stdout());
@@ -56,7 +56,8 @@ async fn serve_command(flags: ServerFlags) -> Result<ExitCode> {
 async fn dev(arguments: DevArguments) -> Result<ExitCode> {
     let DevArguments { messages, seed_only, mut flags } = arguments;
     // Without a folder of its own, the demo lives in one that goes with it.
-    let names_data = flags.options.iter().any(|(name, _)| *name == "data") || std::env::var_os("STARLING_DATA").is_some();
+    let names_data =
+        flags.options.iter().any(|(name, _)| *name == "data") || std::env::var_os("STARLING_DATA").is_some();
     let temporary = if names_data { None } else { Some(tempfile::tempdir().context("make a folder for the demo")?) };
     if let Some(folder) = &temporary {
         flags.options.push(("data", folder.path().join("data").display().to_string()));
@@ -163,7 +164,7 @@ async fn backup(file: &Path, place: Place) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn restore(file: &Path, place: Place) -> Result<ExitCode> {
+fn restore(file: &Path, place: Place) -> Result<ExitCode> {
     let settings = settings_of(place)?;
     ensure!(
         !database(&settings.data).exists(),
@@ -171,22 +172,33 @@ async fn restore(file: &Path, place: Place) -> Result<ExitCode> {
         settings.data.display()
     );
     let folder = DataFolder::lock(&settings.data, Missing::Make)?;
-    let restored = storage_sqlite::restore(file, folder.path()).await;
-    restored.with_context(|| format!("restore {}", file.display()))?;
+    storage_sqlite::restore(file, folder.path()).with_context(|| format!("restore {}", file.display()))?;
     println!("restored to {} / 已恢复", folder.path().display());
     Ok(ExitCode::SUCCESS)
 }
 
-async fn doctor(file: Option<PathBuf>, place: Place, output: Output) -> Result<ExitCode> {
-    let database = match file {
-        Some(file) => file,
-        None => database(&settings_of(place)?.data),
+fn doctor(file: Option<PathBuf>, place: Place, output: Output) -> Result<ExitCode> {
+    // A backup is examined as what it would become.
+    let temporary = match &file {
+        Some(_) => Some(tempfile::tempdir().context("make a folder for the backup")?),
+        None => None,
     };
-    ensure!(database.exists(), "there is no {} / 文件不存在", database.display());
-    let findings = storage_sqlite::doctor(&database).await;
-    let findings = findings.with_context(|| format!("examine {}", database.display()))?;
+    let folder = match (&file, &temporary) {
+        (Some(file), Some(temporary)) => {
+            let folder = temporary.path().join("data");
+            storage_sqlite::restore(file, &folder).with_context(|| format!("read {}", file.display()))?;
+            folder
+        }
+        _ => settings_of(place)?.data,
+    };
+    ensure!(database(&folder).exists(), "there is no data in {} / 没有数据", folder.display());
+    let findings = storage_sqlite::doctor(&folder).with_context(|| format!("examine {}", folder.display()))?;
     if output.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        let row = |finding: &storage_sqlite::Finding| {
+            let (rule, subject, problem) = (finding.rule.name(), &finding.subject, &finding.problem);
+            serde_json::json!({ "rule": rule, "subject": subject, "problem": problem })
+        };
+        println!("{}", serde_json::to_string_pretty(&findings.iter().map(row).collect::<Vec<_>>())?);
     } else {
         for finding in &findings {
             println!("{finding}");
@@ -279,4 +291,3 @@ fn tell_generated(text: &str, generated: bool) {
         eprintln!("password / 密码: {text}");
     }
 }
-

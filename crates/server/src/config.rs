@@ -172,7 +172,9 @@ impl Loading {
             let name = rest.to_lowercase();
             if find(&name).is_some() {
                 self.set(&name, text.clone(), Origin::Variable(variable.clone()));
-            } else if name != "config" && let Some(meant) = nearest(&name, names()) {
+            } else if name != "config"
+                && let Some(meant) = nearest(&name, names())
+            {
                 // Other programs may have variables of this prefix, so only what looks like a slip is an error.
                 let meant = format!("{VARIABLE_PREFIX}{}", meant.to_uppercase());
                 self.object(
@@ -221,7 +223,9 @@ impl Loading {
         let place = format!("{}: {key}", path.display());
         let Some(definition) = find(key) else {
             let (en, zh) = match nearest(key, names()) {
-                Some(meant) => (format!("unknown key; did you mean `{meant}`?"), format!("未知的键;是否想写 `{meant}`?")),
+                Some(meant) => {
+                    (format!("unknown key; did you mean `{meant}`?"), format!("未知的键;是否想写 `{meant}`?"))
+                }
                 None => (
                     "unknown key; `starling config show` lists all".to_owned(),
                     "未知的键;`starling config show` 会列出所有键".to_owned(),
@@ -263,11 +267,7 @@ impl Loading {
         let text = |name: &str| self.values.iter().find(|value| value.definition.name == name).map(|value| &value.text);
         let (listen, metrics) = (text("listen"), text("metrics_listen"));
         if listen == metrics && listen.is_some_and(|address| !address.ends_with(":0")) {
-            self.object(
-                "metrics_listen",
-                "must not be the same address as listen",
-                "不能与 listen 使用同一地址",
-            );
+            self.object("metrics_listen", "must not be the same address as listen", "不能与 listen 使用同一地址");
         }
     }
 }
@@ -310,7 +310,10 @@ mod tests {
         assert_eq!(loaded.settings().door.allowed_origins, ["https://a", "https://b"]);
         assert_eq!(loaded.value("data").origin, Origin::Default);
         let loaded = load(file, &[("STARLING_LISTEN", "0.0.0.0:2")], &[("listen", "0.0.0.0:3")]).unwrap();
-        assert_eq!((loaded.text("listen"), loaded.value("listen").origin.to_string()), ("0.0.0.0:3", "--listen".into()));
+        assert_eq!(
+            (loaded.text("listen"), loaded.value("listen").origin.to_string()),
+            ("0.0.0.0:3", "--listen".into())
+        );
     }
 
     #[test]
@@ -325,16 +328,21 @@ mod tests {
              test.toml: requests_burst: must be a whole number from 1 to 1000000",
         );
         check_error("listen = true", &[], &[], "test.toml: listen: must be an address such as 127.0.0.1:8080");
-        check_error("\nlisten = ", &[], &[], "test.toml:2: is not TOML: string values must be quoted, expected literal string");
-        check_error("", &[("STARLING_LISTN", "x")], &[], "STARLING_LISTN: unknown variable; did you mean STARLING_LISTEN?");
-        check_error("", &[("STARLING_LISTEN", "x")], &[], "STARLING_LISTEN: must be an address such as 127.0.0.1:8080");
-        check_error("", &[], &[("listen", "x")], "--listen: must be an address such as 127.0.0.1:8080");
+        check_error(
+            "\nlisten = ",
+            &[],
+            &[],
+            "test.toml:2: is not TOML: string values must be quoted, expected literal string",
+        );
         check_error(
             "",
+            &[("STARLING_LISTN", "x")],
             &[],
-            &[("listen", "127.0.0.1:9464")],
-            "metrics_listen: must not be the same address as listen",
+            "STARLING_LISTN: unknown variable; did you mean STARLING_LISTEN?",
         );
+        check_error("", &[("STARLING_LISTEN", "x")], &[], "STARLING_LISTEN: must be an address such as 127.0.0.1:8080");
+        check_error("", &[], &[("listen", "x")], "--listen: must be an address such as 127.0.0.1:8080");
+        check_error("", &[], &[("listen", "127.0.0.1:9464")], "metrics_listen: must not be the same address as listen");
     }
 
     #[test]

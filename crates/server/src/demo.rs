@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use domain::{
-    Action, Actor, AppId, ClientId, Command, Content, JoinRule, RoomId, Seq, SettingsChange, TextContent,
-    TextFormat, UserId,
+    Action, Actor, AppId, ClientId, Command, Content, JoinRule, RoomId, Seq, SettingsChange, TextContent, TextFormat,
+    UserId,
 };
 use engine::{Clock, Engine, EngineError, Login, NewUser, SystemClock};
 use smol_str::SmolStr;
@@ -185,7 +185,7 @@ async fn say(
         engine.execute(&actors[who], command, None).await.with_context(|| format!("{who}: {}", line.text))
     };
     let reply_to = line.answers.map(|back| telling.seqs[telling.seqs.len() - back]);
-    let client_id = ClientId::new(format!("demo-{}", telling.seqs.len())).ok();
+    let client_id = ClientId::new(format!("demo-{}-{}", telling.room, telling.seqs.len())).ok();
     let send = Command { room: telling.room.clone(), action: Action::Send { content: markdown(&line.text), reply_to } };
     let sent = engine.execute(&actors[line.who.as_str()], send, client_id).await;
     let target = sent.with_context(|| format!("{}: {}", line.who, line.text))?.seq;
@@ -258,4 +258,3 @@ Try it from a shell / 在终端里试试:
     .expect("a String takes all");
     text
 }
-

@@ -6,8 +6,10 @@
 //! * The rules by which events change rooms, members and cursors are the domain's; no SQL here knows them.
 //! * [`SqliteStore::backup`], [`restore`] and [`doctor`] are for the operator.
 
+mod backup;
 mod cache;
 mod connection;
+mod doctor;
 mod error;
 mod key;
 mod options;
@@ -20,6 +22,8 @@ mod window;
 mod words;
 mod writer;
 
+pub use backup::restore;
+pub use doctor::{Finding, Rule, doctor};
 pub use error::OpenError;
 pub use options::Options;
 pub use store::SqliteStore;

@@ -62,10 +62,6 @@ impl SqliteStore {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
-
-    pub(crate) fn readers(&self) -> &Pool {
-        &self.readers
-    }
 }
 
 fn closed() -> StoreError {

@@ -2,7 +2,7 @@
 //!
 //! A backend's test crate says how to make a fresh store and gets one test per case:
 //!
-//! ```ignore
+//! ```text
 //! async fn make() -> (Arc<dyn Store>, TempDir) { … }
 //! storage::conformance!(make);
 //! ```
@@ -17,6 +17,7 @@ pub mod apps;
 pub mod changed;
 pub mod commits;
 pub mod cursors;
+pub mod folds;
 pub mod followers;
 pub mod log;
 pub mod model;
@@ -36,13 +37,14 @@ macro_rules! conformance {
             apps: another_app_sees_nothing, apps_are_listed_and_updated;
             changed: a_room_is_told_once_for_each_reason, invited_and_left_rooms_are_told_by_membership,
                 listed_rooms_are_whole, pages_lead_to_the_head;
-            commits: a_conflict_writes_nothing, a_pair_has_one_direct_room_under_a_race,
+            commits: a_conflict_writes_nothing, a_full_feed_loses_nothing, a_pair_has_one_direct_room_under_a_race,
                 a_room_id_is_created_once_under_a_race, a_store_without_reader_goes_on,
                 after_close_commits_are_unavailable, commits_form_one_order, expectations_are_held,
                 seqs_are_dense_under_concurrency, the_feed_has_one_reader, the_feed_tells_before_the_answer,
                 work_that_changes_nothing_is_done;
             cursors: a_message_moves_its_senders_cursors, cursors_are_cut_to_the_head, cursors_only_move_forward,
                 joining_starts_at_the_join, messages_are_counted_up_to_what_is_read;
+            folds: changes_are_told_exactly, rooms_are_the_fold_of_their_logs, the_feed_leads_to_what_is_stored;
             followers: counters_add_up_and_are_read_from_a_day, followers_step_from_where_they_are,
                 the_journal_names_every_event_once;
             log: edits_show_their_last, entries_are_cut_from_ranges, events_carry_what_was_written,

@@ -60,7 +60,8 @@ pub struct RoomWork {
     pub actor: UserId,
     /// By which device.
     pub device: DeviceId,
-    /// The device's own id for the command; a repeat is answered with the first receipt.
+    /// The device's own id for the command; a repeat is answered with the first receipt. It stands on the
+    /// first event.
     pub client_id: Option<ClientId>,
     /// What the command was, to tell a repeat from a mix-up.
     pub fingerprint: u64,

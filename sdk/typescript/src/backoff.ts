@@ -8,4 +8,15 @@ export function backoff(failures: number, random: () => number = Math.random): n
   return random() * Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(failures, 16))
 }
 
+/** Spreads what may wait: gives each caller, in ms, how long until its turn. */
+export function pacer(everyMs: number): () => number {
+  let next = 0
+  return () => {
+    const now = Date.now()
+    const turn = Math.max(now, next)
+    next = turn + everyMs
+    return turn - now
+  }
+}
+
 export const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

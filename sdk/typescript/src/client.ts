@@ -1,6 +1,6 @@
 // Puts the parts together: what comes in is handed to those who want it, what ends is cleared.
 
-import { sleep } from './backoff.js'
+import { pacer, sleep } from './backoff.js'
 import { Cache } from './cache.js'
 import { Connection } from './connection.js'
 import type { Core } from './core.js'
@@ -21,6 +21,7 @@ import type { Connected, Me, Push, SyncAnswer } from './wire.js'
 const FLUSH_TIMEOUT_MS = 1_000
 const RESTORE_TIMEOUT_MS = 3_000
 const SYNC_RETRY_MS = 1_000
+const DELIVERY_EVERY_MS = 50
 
 export function createClient(options: ClientOptions): Client {
   const tokens = new Tokens(options.getToken)
@@ -44,7 +45,7 @@ export function createClient(options: ClientOptions): Client {
   })
   const users = new UserCache(connection, cache)
   const restored = restore()
-  const core: Core = { connection, cache, users, restored, self: () => self }
+  const core: Core = { connection, cache, users, restored, deliveryTurn: pacer(DELIVERY_EVERY_MS), self: () => self }
   const outbox = new Outbox(core)
   const rooms = new RoomList(core, outbox)
   const presence = new PresenceWatcher(connection)
@@ -79,6 +80,11 @@ export function createClient(options: ClientOptions): Client {
   }
 
   function synced(answer: SyncAnswer): void {
+    // A server that knows less than it did is another one, or was restored: what was known is not to be trusted.
+    if (answer.commit < rooms.commit) {
+      rooms.restart()
+      return void syncAgain()
+    }
     rooms.apply(answer)
     if (answer.more) void syncAgain()
     else firstSync.resolve()

@@ -19,6 +19,8 @@ const STABLE_AFTER_MS = 5_000
 const REQUESTS_IN_FLIGHT_MAX = 32
 /** How often a call is repeated when the server says "later" or the connection dies under it. */
 const CALL_ATTEMPTS_MAX = 5
+/** The server closes on larger ones, and the repeat would be closed on again: no text and data that it takes need more. */
+const FRAME_BYTES_MAX = 65_536
 const TIMER_MAX_MS = 2 ** 31 - 1
 const CLOSE_UNAUTHENTICATED = 4401
 
@@ -207,8 +209,10 @@ export class Connection {
 
   #send<K extends Op>(op: K, params: Params<K>, timeoutMs: number): Promise<Result<K>> {
     const id = this.#nextId++
+    const frame = JSON.stringify({ id, op, params })
+    if (tooLarge(frame)) return Promise.reject(new ChatError('payload_too_large', 'the request is too large', { status: 413 }))
     const answer = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.push([id, { frame: JSON.stringify({ id, op, params }), timeoutMs, resolve, reject }])
+      this.#waiting.push([id, { frame, timeoutMs, resolve, reject }])
     })
     this.#flush()
     return answer.catch((error: ChatError) => {
@@ -272,8 +276,8 @@ export class Connection {
     }
     if (needsToken(error)) {
       this.#wantsFreshToken = true
-      // A token that merely ended is no reason to wait. One that ends as soon as it is made would be.
-      if (this.#failures === 0) {
+      // A token that merely ended is no reason to wait. One that ends as soon as it is used would be.
+      if (this.#failures === 0 || !wasOnline) {
         this.#failures++
         this.status.set({ state: 'reconnecting', error })
         void this.#attempt('reconnecting')
@@ -328,6 +332,10 @@ export class Connection {
 
 /** Refusals of the handshake or of the token source that another attempt can't change. */
 const refusesForGood = (error: ChatError): boolean => !error.retryable && error.code !== 'network' && error.status < 500
+
+/** A character is at most three bytes: most frames needn't be counted. */
+const tooLarge = (frame: string): boolean =>
+  frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX
 
 /** `https://host/base` → `wss://host/base/v1/ws`; '' is the page's origin. */
 export function socketUrl(url: string): string {

@@ -44,14 +44,16 @@ export class RoomCursors {
     const room = this.#get()
     if (!room?.receipts || room.me?.state !== 'joined' || room.unread === 0) return
     if (room.head <= Math.max(this.#delivered, room.cursors.delivered)) return
-    this.#deliveredTimer ??= setTimeout(() => {
+    if (this.#deliveredTimer !== undefined) return
+    const waitMs = Math.max(this.#deliveredAt + DELIVERED_EVERY_MS - Date.now(), this.#core.deliveryTurn())
+    this.#deliveredTimer = setTimeout(() => {
       this.#deliveredTimer = undefined
       this.#deliveredAt = Date.now()
       const head = this.#get()?.head ?? 0
       if (head <= Math.max(this.#delivered, this.#get()?.cursors.delivered ?? 0)) return
       this.#delivered = head
       void this.#set({ delivered: head })
-    }, Math.max(this.#deliveredAt + DELIVERED_EVERY_MS - Date.now(), 0))
+    }, waitMs)
   }
 
   /** Sends what markRead gathered. While not connected it is kept for `reconnected`. */

@@ -195,6 +195,20 @@ export class RoomList implements Rooms {
     handle?.changed()
   }
 
+  /** Forgets all rooms, to be told of them anew; what is shown stays and is read anew. */
+  restart(): void {
+    this.commit = 0
+    this.#core.cache.save('commit', 0)
+    const ids = [...this.#rooms.keys()]
+    this.#rooms.clear()
+    for (const id of ids) {
+      this.#core.cache.save(`room:${id}`, undefined)
+      this.#core.cache.save(`page:${id}`, undefined)
+      this.viewChanged(id)
+    }
+    for (const handle of this.#handles.values()) handle.reload()
+  }
+
   clear(): void {
     for (const timer of this.#refreshing.values()) clearTimeout(timer)
     this.#refreshing.clear()

@@ -182,6 +182,15 @@ describe('a refusal', () => {
     expect(timeline.get().items.at(-1)?.error?.code).toBe('level_too_low')
   })
 
+  test('for its size comes without asking the server', async () => {
+    const { room, server } = await garden()
+    const [large, small] = [room.send('字'.repeat(22_000)), room.send('small')]
+    await settle()
+    expect(large.get()).toMatchObject({ status: 'failed', error: { code: 'payload_too_large' } })
+    expect(small.get().status).toBe('sent')
+    expect(server.attempts).toBe(1)
+  })
+
   test('can be retried', async () => {
     const { room, server } = await garden()
     server.script = refuse('again')

@@ -194,6 +194,19 @@ describe('ticks', () => {
     expect(lines(timeline).at(-1)).toBe('2 ada: Hello read')
   })
 
+  test('deliveries in many rooms are spread', async () => {
+    const { server, online } = world('ada', 'bob')
+    for (let room = 0; room < 100; room++) {
+      server.addRoom(`room${room}`, ['ada', 'bob'])
+      server.say(`room${room}`, 'bob', 'Hello')
+    }
+    await online('ada')
+    await pass(1_000)
+    expect(server.requestsOf('cursor.set').length).toBeLessThan(30)
+    await pass(5_000)
+    expect(server.requestsOf('cursor.set')).toHaveLength(100)
+  })
+
   test('deliveries are reported at most once a second', async () => {
     const { server, online } = world('ada', 'bob')
     server.addRoom('garden', ['ada', 'bob'])
@@ -298,6 +311,27 @@ test('events are heard by their names', async () => {
 })
 
 describe('what was kept', () => {
+  test('is forgotten when the server knows less than before', async () => {
+    const before = world('ada', 'bob')
+    for (const id of ['garden', 'cellar']) before.server.addRoom(id, ['ada', 'bob'])
+    for (let count = 0; count < 10; count++) before.server.say('garden', 'bob', 'old')
+    const storage = memoryStorage()
+    const ada = await before.online('ada', { storage })
+    ada.rooms.get('garden').timeline()
+    await pass(1_000)
+    await ada.close()
+
+    const after = world('ada', 'bob')
+    after.server.addRoom('garden', ['ada', 'bob'])
+    const again = after.client('ada', { storage })
+    const timeline = again.rooms.get('garden').timeline()
+    const connected = again.connect()
+    await settle()
+    await connected
+    expect(again.rooms.list.get().map(({ id, head }) => [id, head])).toEqual([['garden', 1]])
+    expect(lines(timeline)).toEqual(['1 ada: room.created'])
+  })
+
   test('is gone when another user signs in', async () => {
     const { server, online } = world('ada', 'bob')
     server.addRoom('garden', ['ada'])

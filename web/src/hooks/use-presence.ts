@@ -4,9 +4,13 @@ import type { PresenceMap } from '@starling/client'
 import { useClient } from './use-client'
 import { useStore } from './use-store'
 
+const UNKNOWN: PresenceMap = {}
+
 export function usePresence(ids: string[]): PresenceMap {
   const client = useClient()
   const key = [...ids].sort().join(',')
   const store = useMemo(() => client.presence(key === '' ? [] : key.split(',')), [client, key])
-  return useStore(store)
+  const presence = useStore(store)
+  // Without a connection, what was known of others says nothing of now.
+  return useStore(client.connection).state === 'online' ? presence : UNKNOWN
 }

@@ -32,7 +32,6 @@ export const en = {
 
   // Frame
   rooms: 'Conversations',
-  conversation: 'Conversation',
   settings: 'Settings',
   newGroup: 'New group',
   quickSwitcher: 'Jump to…',
@@ -44,19 +43,16 @@ export const en = {
   close: 'Close',
   cancel: 'Cancel',
   save: 'Save',
-  done: 'Done',
   more: 'More',
   details: 'Details',
   loading: 'Loading…',
   tryAgain: 'Try again',
-  skipToMessages: 'Skip to messages',
 
   // Connection
   connecting: 'Connecting…',
   offline: 'You’re offline. Messages wait here and leave when you’re back.',
   reconnecting: 'Connection lost. Reconnecting…',
   reconnectingIn: (seconds: number) => `Connection lost. Trying again in ${seconds} s`,
-  reconnectNow: 'Try now',
   backOnline: 'Back online',
 
   // Room list
@@ -203,7 +199,6 @@ export const en = {
   historyInvited: 'Members, from when they were invited',
   historyMembers: 'Members, everything',
   historyAnyone: 'Everybody on this server',
-  directRoom: 'Direct conversation',
   levelReader: 'Reader',
   levelMember: 'Member',
   levelModerator: 'Moderator',
@@ -211,7 +206,6 @@ export const en = {
   levelOwner: 'Owner',
   levelNumber: (level: number) => `Level ${level}`,
   sendMessageTo: (name: string) => `Message ${name}`,
-  invitationSent: 'Invitation sent',
   loadMore: 'Load more',
 
   // Settings

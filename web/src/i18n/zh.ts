@@ -31,7 +31,6 @@ export const zh: Dictionary = {
   working: '请稍候…',
 
   rooms: '会话',
-  conversation: '会话内容',
   settings: '设置',
   newGroup: '新建群聊',
   quickSwitcher: '快速跳转',
@@ -43,18 +42,15 @@ export const zh: Dictionary = {
   close: '关闭',
   cancel: '取消',
   save: '保存',
-  done: '完成',
   more: '更多',
   details: '详情',
   loading: '加载中…',
   tryAgain: '重试',
-  skipToMessages: '跳到消息',
 
   connecting: '正在连接…',
   offline: '您已离线。消息会保留在这里，恢复后自动发送。',
   reconnecting: '连接已断开，正在重连…',
   reconnectingIn: (seconds) => `连接已断开，${seconds} 秒后重试`,
-  reconnectNow: '立即重试',
   backOnline: '已恢复连接',
 
   people: '联系人',
@@ -191,7 +187,6 @@ export const zh: Dictionary = {
   historyInvited: '成员，自受邀时起',
   historyMembers: '成员，全部历史',
   historyAnyone: '此服务器上的所有人',
-  directRoom: '单聊',
   levelReader: '读者',
   levelMember: '成员',
   levelModerator: '协管员',
@@ -199,7 +194,6 @@ export const zh: Dictionary = {
   levelOwner: '群主',
   levelNumber: (level) => `级别 ${level}`,
   sendMessageTo: (name) => `发消息给 ${name}`,
-  invitationSent: '邀请已发送',
   loadMore: '加载更多',
 
   profile: '个人资料',

@@ -28,7 +28,8 @@ export function Details({ onClose }: { onClose: () => void }) {
       className="details"
       aria-label={t.details}
       onKeyDown={(event) => {
-        if (event.key === 'Escape' && !event.defaultPrevented) onClose()
+        // Esc belongs to a menu or dialog that is open above.
+        if (event.key === 'Escape' && !document.querySelector('dialog[open], :popover-open')) onClose()
       }}
     >
       <header className="details-head">

@@ -10,7 +10,7 @@ import { useTimelineScroll } from '../hooks/use-timeline-scroll'
 import { Confirm } from '../ui/confirm'
 import { useToast } from '../ui/toast'
 import { Composer } from '../timeline/composer'
-import { abilities, RoomContext, type RoomActions } from '../timeline/room-context'
+import { MessageContext, RoomContext, useMessageScopeOf, type RoomActions } from '../timeline/room-context'
 import { Timeline } from '../timeline/timeline'
 import { InvitationPane } from '../rooms/invitation'
 import { Details } from './details'
@@ -56,7 +56,6 @@ function OpenRoom({ room, view, me }: OpenRoomProps) {
   const [replyTo, setReplyTo] = useState(() => readDraft(me, room.id).replyTo)
   const [editing, setEditing] = useState<string>()
   const [deleting, setDeleting] = useState<TimelineItem>()
-  const able = abilities(view)
   const { toSeq } = scroll
 
   const actions = useMemo<RoomActions>(
@@ -68,12 +67,16 @@ function OpenRoom({ room, view, me }: OpenRoomProps) {
         document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true })
       },
       askDelete: setDeleting,
+      copy: (item) => {
+        navigator.clipboard?.writeText(item.content?.text ?? '').then(() => toast(t.copied), () => toast(t.errorUnknown))
+      },
       jump: (seq) => void toSeq(seq),
       fail: (problem) => toast(problemText(problem, t, language)),
     }),
     [toSeq, toast, t, language],
   )
   const scope = useMemo(() => ({ room, view, me, actions }), [room, view, me, actions])
+  const messageScope = useMessageScopeOf(scope)
   const editLast = useCallback(() => {
     const last = timeline.get().items.findLast((item) => item.mine && item.seq !== undefined && item.kind === 'message' && !item.deleted)
     if (last) setEditing(last.key)
@@ -83,9 +86,11 @@ function OpenRoom({ room, view, me }: OpenRoomProps) {
     <RoomContext value={scope}>
       <main className="room" aria-label={view.title}>
         <RoomHeader view={view} typing={typing} detailsOpen={details} onDetails={() => setDetails((open) => !open)} />
-        <Timeline timeline={timeline} state={state} scroll={scroll} editing={editing} />
+        <MessageContext value={messageScope}>
+          <Timeline timeline={timeline} state={state} scroll={scroll} editing={editing} />
+        </MessageContext>
         <div className="room-foot">
-          {able.send ? (
+          {messageScope.able.send ? (
             <Composer
               replyTo={replyTo}
               quoted={replyTo === undefined ? undefined : state.items.find((item) => item.seq === replyTo)}

@@ -1,4 +1,5 @@
 // A conversation in the list.
+import { memo } from 'react'
 import type { RoomView } from '@starling/client'
 import { useText } from '../i18n/text'
 import { useNow } from '../hooks/use-now'
@@ -9,7 +10,7 @@ import { RoomFace } from './room-face'
 const MINUTE_MS = 60_000
 const BADGE_MAX = 99
 
-export function RoomRow({ view, active }: { view: RoomView; active: boolean }) {
+export const RoomRow = memo(function RoomRow({ view, active }: { view: RoomView; active: boolean }) {
   const { t, time } = useText()
   const now = useNow(MINUTE_MS)
   const at = view.last_message?.at ?? view.created_at
@@ -37,4 +38,4 @@ export function RoomRow({ view, active }: { view: RoomView; active: boolean }) {
       </a>
     </li>
   )
-}
+})

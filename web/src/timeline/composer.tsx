@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'react'
 import type { TimelineItem } from '@starling/client'
 import { useText } from '../i18n/text'
+import { useUser } from '../hooks/use-client'
 import { readDraft, writeDraft } from '../hooks/use-draft'
 import { EmojiGrid } from '../ui/emoji'
 import { Growing, isComposing } from '../ui/growing'
@@ -29,6 +30,8 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
   const [text, setText] = useState(() => readDraft(me, room.id).text)
   const [emoji, setEmoji] = useState<DOMRect>()
   const area = useRef<HTMLTextAreaElement>(null)
+  const quotedSender = useUser(quoted?.sender ?? me)
+  const quotedName = !quoted ? t.originalMissing : quoted.mine ? t.you : quotedSender.display_name
   const tooLong = text.length * 3 > TEXT_BYTES_MAX && encoder.encode(text.trim()).length > TEXT_BYTES_MAX
 
   useEffect(() => writeDraft(me, room.id, { text, replyTo }), [me, room.id, text, replyTo])
@@ -76,7 +79,7 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
       }}
     >
       {replyTo !== undefined && (
-        <div className="reply-bar">
+        <div className="reply-bar" role="group" aria-label={t.replyingTo(quotedName)}>
           <Icon name="reply" size={18} />
           <div className="reply-bar-text">
             {quoted ? <QuoteText item={quoted} /> : <span className="quote-text">{t.originalMissing}</span>}

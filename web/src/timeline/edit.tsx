@@ -5,11 +5,11 @@ import { useText } from '../i18n/text'
 import { useAction } from '../hooks/use-problem'
 import { Growing, isComposing } from '../ui/growing'
 import { usesMarkdown } from './markdown'
-import { useRoomScope } from './room-context'
+import { useMessageScope } from './room-context'
 
 export function MessageEditor({ item }: { item: TimelineItem }) {
   const { t } = useText()
-  const { room, actions } = useRoomScope()
+  const { room, actions } = useMessageScope()
   const original = item.content?.text ?? ''
   const [text, setText] = useState(original)
   const { busy, problem, run } = useAction()

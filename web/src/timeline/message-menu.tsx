@@ -5,12 +5,11 @@ import { useText } from '../i18n/text'
 import { Icon } from '../ui/icon'
 import { Popover } from '../ui/popover'
 import { QuickReactions, ReactionPicker } from './reaction'
-import { abilities, useRoomScope } from './room-context'
+import { useMessageScope } from './room-context'
 
 /** What may be done with it, by whom it is from and the own level. */
 export function useMessageAbilities(item: TimelineItem) {
-  const { view } = useRoomScope()
-  const able = abilities(view)
+  const { able } = useMessageScope()
   const there = item.seq !== undefined && !item.deleted
   return {
     react: there && able.react,
@@ -30,7 +29,7 @@ interface MenuProps {
 
 export function MessageMenu({ item, anchor, start = 'menu', onClose }: MenuProps) {
   const { t } = useText()
-  const { room, actions } = useRoomScope()
+  const { room, actions } = useMessageScope()
   const may = useMessageAbilities(item)
   const [shown, setShown] = useState(start)
   const mine = item.reactions.filter((reaction) => reaction.mine).map((reaction) => reaction.key)
@@ -62,7 +61,7 @@ export function MessageMenu({ item, anchor, start = 'menu', onClose }: MenuProps
       {may.reply && <MenuItem icon="reply" text={t.reply} onPick={then(() => actions.reply(item))} />}
       {may.edit && <MenuItem icon="edit" text={t.edit} onPick={then(() => actions.edit(item))} />}
       {may.copy && (
-        <MenuItem icon="copy" text={t.copyText} onPick={then(() => void navigator.clipboard?.writeText(item.content?.text ?? '').catch(actions.fail))} />
+        <MenuItem icon="copy" text={t.copyText} onPick={then(() => actions.copy(item))} />
       )}
       {may.delete && <MenuItem icon="trash" text={t.delete} danger onPick={then(() => actions.askDelete(item))} />}
     </Popover>

@@ -3,6 +3,7 @@ import { memo, useState, type KeyboardEvent } from 'react'
 import type { TimelineItem } from '@starling/client'
 import { useText } from '../i18n/text'
 import { useUser } from '../hooks/use-client'
+import { problemText } from '../hooks/use-problem'
 import { useLongPress } from '../hooks/use-long-press'
 import { Avatar, hueOf } from '../ui/avatar'
 import { Icon } from '../ui/icon'
@@ -11,7 +12,7 @@ import { MessageMenu, useMessageAbilities } from './message-menu'
 import { contentLine, isEmojiOnly, MessageText } from './message-text'
 import { ReactionChips } from './reaction'
 import { StatusIcon } from './receipts'
-import { useRoomScope } from './room-context'
+import { useMessageScope } from './room-context'
 
 interface MessageProps {
   item: TimelineItem
@@ -24,13 +25,12 @@ interface MessageProps {
 
 export const Message = memo(function Message({ item, quoted, first, last, editing, focusable }: MessageProps) {
   const { t, time } = useText()
-  const { room, view, actions } = useRoomScope()
+  const { room, group, actions } = useMessageScope()
   const sender = useUser(item.sender)
   const may = useMessageAbilities(item)
   const [menu, setMenu] = useState<{ anchor: DOMRect; start: 'menu' | 'reactions' }>()
   const canAct = may.react || may.reply || may.edit || may.delete || may.copy
   const press = useLongPress((anchor) => canAct && setMenu({ anchor, start: 'menu' }))
-  const group = view.kind === 'group'
   const open = (start: 'menu' | 'reactions') => (element: HTMLElement) => setMenu({ anchor: element.getBoundingClientRect(), start })
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.target !== event.currentTarget || !canAct) return
@@ -65,10 +65,10 @@ export const Message = memo(function Message({ item, quoted, first, last, editin
           ) : item.deleted || !item.content ? (
             <p className="message-text">
               <span className="tombstone">{t.messageDeleted}</span>
-              <Meta item={item} ghost />
+              <MetaRoom item={item} />
             </p>
           ) : (
-            <MessageText content={item.content} trailer={<Meta item={item} ghost />} />
+            <MessageText content={item.content} trailer={<MetaRoom item={item} />} />
           )}
           {!editing && <Meta item={item} />}
           {canAct && !editing && <Toolbar item={item} may={may} onOpen={(start, element) => open(start)(element)} />}
@@ -87,21 +87,28 @@ export const Message = memo(function Message({ item, quoted, first, last, editin
   )
 })
 
-/** Time, `edited`, status. The ghost holds the place for it at the end of the last line. */
-function Meta({ item, ghost = false }: { item: TimelineItem; ghost?: boolean }) {
+/** Time, `edited`, status; it stands in the corner of the bubble. */
+function Meta({ item }: { item: TimelineItem }) {
   const { t, time } = useText()
   return (
-    <span className={ghost ? 'meta ghost' : 'meta'} aria-hidden={ghost || undefined}>
+    <span className="meta">
       {item.edited && !item.deleted && <span className="meta-edited">{t.edited}</span>}
-      <time dateTime={new Date(item.at).toISOString()} title={ghost ? undefined : time.full(item.at)}>{time.clock(item.at)}</time>
-      {item.mine && item.status && !item.deleted && (ghost ? <span className="status" /> : <StatusIcon status={item.status} />)}
+      <time dateTime={new Date(item.at).toISOString()} title={time.full(item.at)}>{time.clock(item.at)}</time>
+      {item.mine && item.status && !item.deleted && <StatusIcon status={item.status} />}
     </span>
   )
 }
 
+/** Keeps the room that the meta needs free at the end of the last line. Drawn by CSS, so that it is no part of the text. */
+function MetaRoom({ item }: { item: TimelineItem }) {
+  const { t, time } = useText()
+  const words = item.edited && !item.deleted ? `${t.edited} ${time.clock(item.at)}` : time.clock(item.at)
+  return <span className={item.mine && item.status && !item.deleted ? 'meta-room with-status' : 'meta-room'} data-words={words} aria-hidden="true" />
+}
+
 function Quote({ seq, quoted }: { seq: number; quoted?: TimelineItem }) {
   const { t } = useText()
-  const { actions } = useRoomScope()
+  const { actions } = useMessageScope()
   return (
     <button type="button" className="quote" onClick={() => actions.jump(seq)} tabIndex={-1}>
       {quoted ? <QuoteText item={quoted} /> : <span className="quote-text">{t.originalMissing}</span>}
@@ -128,7 +135,7 @@ interface ToolbarProps {
 
 function Toolbar({ item, may, onOpen }: ToolbarProps) {
   const { t } = useText()
-  const { actions } = useRoomScope()
+  const { actions } = useMessageScope()
   return (
     <div className="toolbar" role="toolbar" aria-label={t.messageActions}>
       {may.react && (
@@ -149,10 +156,10 @@ function Toolbar({ item, may, onOpen }: ToolbarProps) {
 }
 
 function Failed({ item }: { item: TimelineItem }) {
-  const { t } = useText()
+  const { t, language } = useText()
   return (
     <div className="failed" role="alert">
-      <span>{t.statusFailed}</span>
+      <span>{item.error ? `${t.statusFailed}: ${problemText(item.error, t, language)}` : t.statusFailed}</span>
       <button type="button" className="link" onClick={() => item.outgoing?.retry()}>{t.retry}</button>
       <button type="button" className="link" onClick={() => item.outgoing?.cancel()}>{t.discard}</button>
     </div>

@@ -3,11 +3,11 @@ import type { TimelineItem } from '@starling/client'
 import { levelName } from '../room/level'
 import { useText } from '../i18n/text'
 import { useUser } from '../hooks/use-client'
-import { useRoomScope } from './room-context'
+import { useMessageScope } from './room-context'
 
 export function Notice({ item }: { item: TimelineItem }) {
   const { t, time } = useText()
-  const { me } = useRoomScope()
+  const { me } = useMessageScope()
   const event = item.event
   const subject = useUser(item.sender)
   const target = useUser(event?.type === 'member.updated' ? event.user : item.sender)

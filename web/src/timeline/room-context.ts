@@ -1,5 +1,5 @@
 // What every line of a conversation needs: the room, who reads, and what can be done to a message.
-import { createContext, useContext } from 'react'
+import { createContext, useContext, useMemo } from 'react'
 import type { RoomHandle, RoomView, TimelineItem } from '@starling/client'
 
 export interface RoomActions {
@@ -7,10 +7,12 @@ export interface RoomActions {
   edit: (item: TimelineItem) => void
   endEdit: () => void
   askDelete: (item: TimelineItem) => void
+  copy: (item: TimelineItem) => void
   jump: (seq: number) => void
   fail: (problem: unknown) => void
 }
 
+/** For what stands around the messages: changes with everything that happens in the room. */
 export interface RoomScope {
   room: RoomHandle
   view: RoomView
@@ -19,16 +21,40 @@ export interface RoomScope {
   actions: RoomActions
 }
 
+/** For the messages: changes seldom, so that a new message draws one line and not all of them anew. */
+export interface MessageScope {
+  room: RoomHandle
+  me: string
+  group: boolean
+  able: Abilities
+  actions: RoomActions
+}
+
 export const RoomContext = createContext<RoomScope | null>(null)
+export const MessageContext = createContext<MessageScope | null>(null)
 
 export function useRoomScope(): RoomScope {
   const scope = useContext(RoomContext)
-  if (!scope) throw new Error('a message stands only in a room')
+  if (!scope) throw new Error('useRoomScope needs a room above it')
   return scope
 }
 
+export function useMessageScope(): MessageScope {
+  const scope = useContext(MessageContext)
+  if (!scope) throw new Error('useMessageScope needs a room above it')
+  return scope
+}
+
+/** Keeps its identity until what it says changes. */
+export function useMessageScopeOf({ room, view, me, actions }: RoomScope): MessageScope {
+  const able = abilities(view)
+  const key = JSON.stringify(able)
+  const group = view.kind === 'group'
+  return useMemo(() => ({ room, me, group, able: JSON.parse(key) as Abilities, actions }), [room, me, group, key, actions])
+}
+
 /** What the own level allows. */
-export function abilities(view: RoomView): {
+export interface Abilities {
   joined: boolean
   send: boolean
   react: boolean
@@ -38,7 +64,9 @@ export function abilities(view: RoomView): {
   settings: boolean
   levels: boolean
   level: number
-} {
+}
+
+export function abilities(view: RoomView): Abilities {
   const joined = view.me?.state === 'joined'
   const level = joined ? (view.me?.level ?? 0) : -1
   const group = view.kind === 'group'

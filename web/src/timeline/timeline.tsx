@@ -48,7 +48,7 @@ export function Timeline({ timeline, state, scroll, editing }: TimelineProps) {
   return (
     <div className="timeline">
       <div className="timeline-view" ref={scroll.view} data-testid="timeline-view">
-        {state.hasOlder ? <p className="timeline-edge" aria-hidden="true"><span className="spinner" /></p> : !state.loading && <Beginning />}
+        {state.hasOlder || (state.loading && state.items.length === 0) ? <p className="timeline-edge" aria-hidden="true"><span className="spinner" /></p> : !state.loading && <Beginning />}
         <div className="timeline-list" ref={scroll.list} role="log" aria-live="off" aria-label={t.messages} onKeyDown={onKeyDown}>
           {lines.map((line) => (
             <LineView key={line.key} line={line} editing={line.key === editing} focusable={line.key === lastMessage} />

@@ -3,15 +3,15 @@
 import { useEffect, useRef } from 'react'
 import { useMedia } from '../hooks/use-media'
 
-const BIRDS = 900
+const BIRDS = 1200
 const NEIGHBOURS_MAX = 7
 const CELL_PX = 34
-const APART_PX = 24
+const APART_PX = 15
 const SPEED_MAX = 2.1
 const SPEED_MIN = 1.1
 /** How far the flock spreads, as a part of the sky, and how hard it is called home there. */
 const REACH = 0.26
-const PULL = 0.08
+const PULL = 0.1
 const STILL_STEPS = 260
 
 interface Bird {
@@ -59,8 +59,8 @@ function fly(birds: Bird[], width: number, height: number, step: number): void {
       }
     }
     if (near > 0) {
-      bird.vx += (ax / near - bird.vx) * 0.07 + (px / near) * 0.0007 + sx * 3
-      bird.vy += (ay / near - bird.vy) * 0.07 + (py / near) * 0.0007 + sy * 3
+      bird.vx += (ax / near - bird.vx) * 0.07 + (px / near) * 0.0007 + sx * 2.4
+      bird.vy += (ay / near - bird.vy) * 0.07 + (py / near) * 0.0007 + sy * 2.4
     }
     // The pull home grows with the square of the distance: the flock stays wide and yet never leaves the sky.
     const tx = (cx - bird.x) / (width * REACH)

@@ -55,7 +55,8 @@ fn check_manifest(file: &SourceFile) -> Vec<Finding> {
     for dependency in dependencies(&manifest) {
         let is_ours = ARROWS.iter().any(|(crate_name, _)| *crate_name == dependency.name);
         let is_allowed = allowed.contains(&dependency.name.as_str())
-            || dependency.is_for_tests && FOR_TESTS.contains(&dependency.name.as_str());
+            // A crate that names itself turns on a feature of its own for its tests.
+            || dependency.is_for_tests && (dependency.name == name || FOR_TESTS.contains(&dependency.name.as_str()));
         if is_ours && !is_allowed {
             let line = file.line_of(&format!("\n{}", dependency.name)) + 1;
             let message = format!(
@@ -111,6 +112,7 @@ mod tests {
     fn arrows_of_the_table_pass() {
         check_one("[package]\nname = \"storage\"\n[dependencies]\ndomain.workspace = true\n", &[]);
         check_one("[package]\nname = \"domain\"\n[dev-dependencies]\ntestkit.workspace = true\n", &[]);
+        check_one("[package]\nname = \"storage\"\n[dev-dependencies]\nstorage.workspace = true\n", &[]);
         check_one("[package]\nname = \"net\"\n[dependencies]\ntokio.workspace = true\n", &[]);
     }
 

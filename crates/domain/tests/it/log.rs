@@ -95,7 +95,7 @@ impl State {
                 self.move_cursors(&event.sender, here, event.number, event.commit);
             }
             EventBody::Edit { target, content } => {
-                self.messages.get_mut(target).expect("a message").1 = content.clone()
+                self.messages.get_mut(target).expect("a message").1 = content.clone();
             }
             EventBody::Redaction { target, .. } => {
                 self.messages.get_mut(target).expect("a message").1 = None;

@@ -9,6 +9,7 @@ use domain::{App, AppId, AppSettings, JoinRule, MemberState, RoomId, RoomKind, U
 use engine::{Engine, NewUser, Operator};
 use storage::{Membership, RoomSnapshot};
 use storage_sqlite::SqliteStore;
+use tokio::task::spawn_blocking;
 
 use super::{AdminAnswer, AdminCommand, AppRow, MemberRow, RoomRow, UserRow};
 use crate::calendar;
@@ -84,12 +85,14 @@ pub async fn run(context: &AdminContext, command: AdminCommand) -> Result<AdminA
     }
 }
 
-async fn back_up(store: &SqliteStore, file: &Path) -> Result<AdminAnswer> {
+async fn back_up(store: &Arc<SqliteStore>, file: &Path) -> Result<AdminAnswer> {
     // The server may have another current folder than the command.
     if !file.is_absolute() {
         bail!("the path of a backup must be absolute here");
     }
-    store.backup(file).await.with_context(|| format!("back up to {}", file.display()))?;
+    let (store, to) = (store.clone(), file.to_path_buf());
+    let written = spawn_blocking(move || store.backup(&to)).await.context("the backup broke off")?;
+    written.with_context(|| format!("back up to {}", file.display()))?;
     let bytes = std::fs::metadata(file).with_context(|| format!("look at {}", file.display()))?.len();
     Ok(AdminAnswer::Backup { file: file.to_path_buf(), bytes })
 }

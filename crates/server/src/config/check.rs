@@ -74,9 +74,10 @@ impl Kind {
                 format!("must be a whole number from {min} to {max}"),
                 format!("必须是 {min} 到 {max} 之间的整数"),
             ),
-            Kind::Choice(words) => {
-                Objection::new(format!("must be one of: {}", words.join(", ")), format!("必须是以下之一:{}", words.join("、")))
-            }
+            Kind::Choice(words) => Objection::new(
+                format!("must be one of: {}", words.join(", ")),
+                format!("必须是以下之一:{}", words.join("、")),
+            ),
             Kind::LogFilter => Objection::new(
                 "must be a log level (error, warn, info, debug, trace) or a filter such as warn,engine=debug",
                 "必须是日志级别(error、warn、info、debug、trace)或过滤规则,例如 warn,engine=debug",
@@ -118,10 +119,8 @@ fn edit_distance(left: &str, right: &str) -> usize {
         for column in 1..=right.len() {
             let replaced = rows[row - 1][column - 1] + usize::from(left[row - 1] != right[column - 1]);
             let mut best = replaced.min(rows[row - 1][column] + 1).min(rows[row][column - 1] + 1);
-            let swapped = row > 1
-                && column > 1
-                && left[row - 1] == right[column - 2]
-                && left[row - 2] == right[column - 1];
+            let swapped =
+                row > 1 && column > 1 && left[row - 1] == right[column - 2] && left[row - 2] == right[column - 1];
             if swapped {
                 best = best.min(rows[row - 2][column - 2] + 1);
             }
@@ -150,7 +149,11 @@ mod tests {
         check(Kind::Path, &["./data", "/x"], &[""]);
         check(Kind::Address, &["127.0.0.1:0", "[::1]:80"], &["", "8080", "localhost:80", "1.2.3.4", "1.2.3.4:99999"]);
         check(Kind::AddressOrOff, &["off", "0.0.0.0:1"], &["", "on"]);
-        check(Kind::OptionalOrigin, &["", "https://a.example", "http://[::1]:80"], &["a.example", "https://a/b", "https://"]);
+        check(
+            Kind::OptionalOrigin,
+            &["", "https://a.example", "http://[::1]:80"],
+            &["a.example", "https://a/b", "https://"],
+        );
         check(Kind::Origins, &["", "https://a", "https://a, http://b:1"], &["a", "https://a,", "*"]);
         check(Kind::Networks, &["", "10.0.0.0/8", "127.0.0.1/32, ::1/128"], &["x", "10.0.0.0/99", "10.0.0.0/8,"]);
         check(Kind::Number { min: 1, max: 9 }, &["1", "9"], &["0", "10", "-1", "1.5", "", "x", "99999999999999999999"]);

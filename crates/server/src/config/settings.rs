@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use domain::AppId;
 use door_web::DoorOptions;
@@ -28,8 +27,8 @@ pub struct Settings {
     pub drain_spread_ms: u32,
     pub net: NetOptions,
     pub door: DoorOptions,
-    pub shutdown_max: Duration,
     pub engine: EngineOptions,
+    pub store: storage_sqlite::Options,
 }
 
 impl Settings {
@@ -38,17 +37,24 @@ impl Settings {
         Self {
             data: PathBuf::from(from.text("data")),
             listen: address(from, "listen"),
-            metrics_listen: Some("metrics_listen").filter(|name| from.text(name) != "off").map(|name| address(from, name)),
+            metrics_listen: Some("metrics_listen")
+                .filter(|name| from.text(name) != "off")
+                .map(|name| address(from, name)),
             metrics_listen_chosen: from.value("metrics_listen").origin != Origin::Default,
             public_url: text("public_url"),
             token_key_file: text("token_key_file").map(PathBuf::from),
             log_level: from.text("log_level").to_owned(),
             log_json: from.text("log_format") == "json",
             drain_spread_ms: number(from, "drain_spread_ms"),
-            shutdown_max: Duration::from_millis(number(from, "shutdown_ms_max")),
             net: net_options(from),
             door: door_options(from),
             engine: engine_options(from),
+            store: storage_sqlite::Options {
+                readers: number(from, "store_readers"),
+                writer_cache_kib: number(from, "store_writer_cache_kib"),
+                reader_cache_kib: number(from, "store_reader_cache_kib"),
+                ..storage_sqlite::Options::default()
+            },
         }
     }
 }
@@ -126,6 +132,7 @@ mod tests {
         let settings = configuration.settings();
         let expected = EngineOptions::new(AppId::new(domain::DEFAULT_APP).unwrap());
         assert_eq!(format!("{:?}", settings.engine), format!("{expected:?}"));
+        assert_eq!(format!("{:?}", settings.store), format!("{:?}", storage_sqlite::Options::default()));
         assert_eq!(format!("{:?}", settings.door), format!("{:?}", DoorOptions::default()));
         assert_eq!(format!("{:?}", settings.net), format!("{:?}", NetOptions::default()));
     }

@@ -144,7 +144,9 @@ mod tests {
         let line = &story.lines[1];
         assert_eq!((line.minutes, line.answers, line.text.as_str()), (2, Some(1), "a: \n b"));
         assert_eq!((line.edited.as_deref(), line.reactions.len()), (Some("c"), 2));
-        for bad in ["ada 0: x", "@r odd A | t | ada", "@direct a b\na 0 >1: x", "@direct a b\na x: y", "@direct a b\n  ? x"] {
+        for bad in
+            ["ada 0: x", "@r odd A | t | ada", "@direct a b\na 0 >1: x", "@direct a b\na x: y", "@direct a b\n  ? x"]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

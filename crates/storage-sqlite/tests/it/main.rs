@@ -2,5 +2,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
+mod backup;
 mod conformance;
+mod doctor;
+mod files;
+mod load;
+mod redaction;
+mod reopen;
 mod world;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::{Action, Changes, CommitNumber, EventBody, Expectation, Seq, SettingsChange};
+use domain::{Action, Changes, CommitNumber, EventBody, Expectation, Room, Seq, SettingsChange};
 
 use super::world::{World, cursor_changes, done, keys, message_changes, range, read_to, room, say, user};
-use crate::{Commit, MovedCursors, Outcome, Receipt, Store, StoreError, Unit, Work};
+use crate::{Commit, FEED_COMMITS_MAX, MovedCursors, Outcome, Receipt, RoomSnapshot, Store, StoreError, Unit, Work};
 
 /// Many senders at once get seqs without holes, each seq once.
 pub async fn seqs_are_dense_under_concurrency(store: Arc<dyn Store>) {
@@ -263,11 +263,38 @@ pub async fn a_store_without_reader_goes_on(store: Arc<dyn Store>) {
     world.group("red", &["ann"]).await;
     let version = world.room("red").await.room.version;
     let mut last = None;
-    for n in 0..crate::FEED_COMMITS_MAX + 10 {
+    for n in 0..FEED_COMMITS_MAX + 10 {
         let work = world.work("ann", "red", message_changes(version, &n.to_string()));
         last = Some(done(world.commit(Work::Room(work)).await).seq);
     }
     assert_eq!(last, Some(world.room("red").await.head.seq));
+}
+
+/// A slow reader makes the writer wait, and gets every commit.
+pub async fn a_full_feed_loses_nothing(store: Arc<dyn Store>) {
+    const COMMITS: usize = FEED_COMMITS_MAX + 50;
+    let world = World::new(store).await;
+    world.group("red", &["ann"]).await;
+    let RoomSnapshot { room: Room { version, .. }, head, .. } = world.room("red").await;
+    let mut feed = world.store.feed().expect("nobody has taken it");
+    let writer = tokio::spawn({
+        let world = world.clone();
+        async move {
+            for n in 0..COMMITS {
+                let work = world.work("ann", "red", message_changes(version, &n.to_string()));
+                done(world.commit(Work::Room(work)).await);
+            }
+        }
+    });
+    while feed.len() < FEED_COMMITS_MAX {
+        tokio::task::yield_now().await;
+    }
+    assert!(!writer.is_finished(), "there is no room for the rest");
+    for n in 1..=COMMITS as u64 {
+        let commit = feed.recv().await.expect("the store is open");
+        assert_eq!(commit.events[0].seq, Seq(head.seq.0 + n));
+    }
+    writer.await.unwrap();
 }
 
 /// Empty changes, and cursors that are there already, are done with the head as their seq.

@@ -32,6 +32,14 @@ pub async fn repeats_are_recognised_before_conflicts(store: Arc<dyn Store>) {
     let created = done(world.commit(Work::Room(create.clone())).await);
     let moved = done(world.commit(Work::Room(read.clone())).await);
 
+    // The id stands on the event that the receipt names, and on no other.
+    for (name, receipt, client_id) in [("red", &first, "c1"), ("blue", &created, "c2")] {
+        for entry in world.entries(name, "ann").await {
+            let expect = (entry.event.seq == receipt.seq).then_some(client_id);
+            assert_eq!(entry.event.client_id.as_ref().map(|id| id.as_str()), expect);
+        }
+    }
+
     // The version moves on: without the client id all of these would be conflicts.
     world.act("bob", "red", Action::Leave).await;
     let before = (world.room("red").await, world.store.head(&world.app).await.unwrap());

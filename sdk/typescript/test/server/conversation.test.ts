@@ -179,7 +179,7 @@ test('the server killed in mid-conversation loses nothing and doubles nothing', 
       await new Promise(resolve => setImmediate(resolve))
     }
     await killed
-    const before = [...acknowledged]
+    const before = [...acknowledged]; console.log('acked at kill', before.length, 'of', expected.length)
     // Written while nobody answers.
     ada.room.markRead()
     await server.run()

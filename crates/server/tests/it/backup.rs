@@ -1,0 +1,97 @@
+//! Backup while messages are written, restore, doctor.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::http::{ask, get, post};
+use crate::process::{Server, run};
+
+fn texts(server: &Server, token: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = get(&server.url, token, &format!("/v1/rooms/r/events?after={after}&limit=100"));
+        for event in page["events"].as_array().unwrap() {
+            after = event["seq"].as_u64().unwrap();
+            texts.extend(event["content"]["text"].as_str().map(str::to_owned));
+        }
+        if page["has_newer"] == Value::Bool(false) {
+            return texts;
+        }
+    }
+}
+
+fn send(url: &str, token: &str, text: &str) {
+    let body = json!({ "content": { "type": "text", "text": text } });
+    while ask(url, token, "POST", "/v1/rooms/r/messages", Some(&body)).status == 429 {
+        thread::yield_now();
+    }
+}
+
+fn words<'a>(words: &[&'a str], data: &'a Path) -> Vec<&'a str> {
+    [words, &["--data", data.to_str().unwrap()]].concat()
+}
+
+#[test]
+fn a_backup_under_load_restores_to_the_same_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, restored) = (folder.path().join("data"), folder.path().join("restored"));
+    let file = folder.path().join("backup.db");
+    let file = file.to_str().unwrap();
+    let server = Server::start(&data);
+    let (url, token) = (server.url.clone(), server.register("ada"));
+    post(&server.url, &token, "/v1/rooms", &json!({ "id": "r" }));
+    for number in 0..40 {
+        send(&url, &token, &format!("before {number}"));
+    }
+    let before = texts(&server, &token);
+    let enough = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !enough.load(Ordering::Relaxed) {
+                send(&url, &token, &format!("during {number}"));
+                number += 1;
+            }
+        });
+        let said = run(&words(&["backup", file], &data), "");
+        enough.store(true, Ordering::Relaxed);
+        assert!(said.ok().contains("backup written to"));
+    });
+    let after = texts(&server, &token);
+    assert!(run(&words(&["backup", file], &data), "").failed().contains("is there already"));
+    assert!(run(&words(&["restore", file], &data), "").failed().contains("holds data already"));
+    server.stop();
+
+    assert!(run(&["doctor", "--file", file], "").ok().contains("no findings"));
+    assert!(run(&words(&["restore", file], &restored), "").ok().contains("restored to"));
+    assert!(run(&words(&["doctor"], &restored), "").ok().contains("no findings"));
+    let server = Server::start(&restored);
+    let (url, token) = (server.url.clone(), server.login("ada"));
+    let kept = texts(&server, &token);
+    assert!(kept.starts_with(&before), "all that was there when the backup began");
+    assert_eq!(kept, after[..kept.len()], "and a beginning of what came meanwhile");
+    send(&url, &token, "after the restore");
+    server.stop();
+
+    let offline = folder.path().join("offline.db");
+    run(&words(&["backup", offline.to_str().unwrap()], &restored), "").ok();
+    assert!(run(&["doctor", "--file", offline.to_str().unwrap()], "").ok().contains("no findings"));
+}
+
+#[test]
+fn what_is_no_backup_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("note.txt");
+    std::fs::write(&file, "this is not a database").unwrap();
+    let file = file.to_str().unwrap();
+    assert!(run(&words(&["restore", file], &data), "").failed().contains("restore"));
+    assert!(!data.join("starling.db").exists());
+    assert!(run(&words(&["restore", "nothing.db"], &data), "").failed().contains("nothing.db"));
+    assert_ne!(run(&["doctor", "--file", file], "").code, Some(0));
+    assert!(run(&words(&["doctor"], &data), "").failed().contains("there is no data"));
+}

@@ -1,0 +1,106 @@
+//! What was acknowledged is there again: after closing, and after a crash.
+
+use storage::conformance::world::{World, device};
+use storage::{Outcome, Store, WINDOW_ENTRIES_MAX, Work};
+
+use crate::world::{crashed, fresh, lively, messages, open, send_as, told};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_kept_by_closing_and_by_crashing() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    let before = told(&*store, &world.app).await;
+    let after_crash = crashed(folder.path());
+    store.close().await;
+    drop((store, world.store));
+    for folder in [folder.path(), after_crash.path()] {
+        let store = open(folder);
+        assert_eq!(told(&*store, &world.app).await, before);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_are_kept_by_closing_and_by_crashing() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    let mut answers = Vec::new();
+    // Some before a clean restart, which are in the windows' rows then, and some after, which are in the journal's tail.
+    for n in 0..10 {
+        answers.push((n, send_as(&world, &format!("c{n}"), n, "red").await));
+    }
+    store.close().await;
+    drop((store, world));
+    let store = open(folder.path());
+    let world = reopened(store.clone()).await;
+    for n in 10..20 {
+        answers.push((n, send_as(&world, &format!("c{n}"), n, "red").await));
+    }
+    // A command that writes no event is remembered too, and one with several by its first.
+    let version = world.room("red").await.room.version;
+    let cursors = storage::conformance::world::cursor_changes(version, None, Some(1_000));
+    let quiet = world.work_as("quiet", 77, world.work("bob", "red", cursors));
+    let quiet_answer = world.commit(Work::Room(quiet.clone())).await;
+    let several = world.work_as("several", 78, world.work("ann", "red", messages(version, &["a", "b", "c"])));
+    let several_answer = world.commit(Work::Room(several.clone())).await;
+
+    let after_crash = crashed(folder.path());
+    store.close().await;
+    drop((store, world));
+    for folder in [after_crash.path(), folder.path()] {
+        let store = open(folder);
+        let world = reopened(store.clone()).await;
+        for (n, answer) in &answers {
+            assert_eq!(send_as(&world, &format!("c{n}"), *n, "red").await, repeated(answer), "{n}");
+            assert_eq!(send_as(&world, &format!("c{n}"), n + 1, "red").await, Outcome::ClientIdReused, "{n}");
+        }
+        assert_eq!(world.commit(Work::Room(quiet.clone())).await, repeated(&quiet_answer));
+        assert_eq!(world.commit(Work::Room(several.clone())).await, repeated(&several_answer));
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_holds_the_same_ids_after_a_crash() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    let count = WINDOW_ENTRIES_MAX as u64 + 50;
+    for n in 0..count {
+        send_as(&world, &format!("c{n}"), n, "red").await;
+        if n == count / 2 {
+            store.close().await;
+            return_to(&world, &folder, n, count).await;
+            return;
+        }
+    }
+}
+
+/// The second half of the test above, after a clean restart in the middle.
+async fn return_to(world: &World, folder: &tempfile::TempDir, reached: u64, count: u64) {
+    let app = world.app.clone();
+    let store = open(folder.path());
+    let world = reopened(store.clone()).await;
+    for n in reached + 1..count {
+        send_as(&world, &format!("c{n}"), n, "red").await;
+    }
+    let copy = crashed(folder.path());
+    let after = open(copy.path());
+    for n in 0..count {
+        let id = domain::ClientId::new(format!("c{n}")).unwrap();
+        let expected = store.recall(&app, &device("ann-1"), &id, n).await.unwrap();
+        assert_eq!(after.recall(&app, &device("ann-1"), &id, n).await.unwrap(), expected, "{n}");
+        assert_eq!(expected.is_some(), n >= 50, "{n}");
+    }
+}
+
+/// The world of a store that has it already.
+async fn reopened(store: std::sync::Arc<storage_sqlite::SqliteStore>) -> World {
+    World::existing(store, "one").await
+}
+
+fn repeated(answer: &Outcome) -> Outcome {
+    match answer {
+        Outcome::Done(receipt) => Outcome::Duplicate(receipt.clone()),
+        other => panic!("not written: {other:?}"),
+    }
+}

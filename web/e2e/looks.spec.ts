@@ -1,0 +1,87 @@
+import { devices } from '@playwright/test'
+import { expect, test } from './fixture'
+
+test('on a phone there is one pane, with a way back', async ({ server, person }) => {
+  const { viewport, userAgent, deviceScaleFactor } = devices['iPhone 14']
+  const bob = await (await person('bob', 'Bob')).register(server.url)
+  const ada = await (await person('ada', 'Ada', { viewport, userAgent, deviceScaleFactor, isMobile: true, hasTouch: true })).register(server.url)
+  await ada.shot('phone-empty')
+  await ada.find(bob)
+  const list = ada.page.getByRole('navigation', { name: 'Conversations' })
+  await expect(list).toBeHidden()
+  await ada.composer.fill('from the phone')
+  await ada.page.getByRole('button', { name: 'Send', exact: true }).tap()
+  await expect(ada.message('from the phone').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible()
+  await ada.shot('phone-room')
+  const overflow = await ada.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  expect(overflow).toBeLessThanOrEqual(0)
+  await ada.page.getByRole('button', { name: 'Back' }).tap()
+  await expect(list).toBeVisible()
+  await expect(ada.room('Bob').getByText('You: from the phone')).toBeVisible()
+  await ada.shot('phone-list')
+})
+
+test('in Chinese and dark', async ({ server, person }) => {
+  const bob = await (await person('bob', 'Bob')).register(server.url)
+  const mei = await person('mei', '李梅', { locale: 'zh-CN', colorScheme: 'dark' })
+  await mei.page.goto(server.url)
+  await expect(mei.page.locator('html')).toHaveAttribute('lang', 'zh-CN')
+  await mei.shot('zh-sign-in')
+  await mei.page.getByRole('textbox', { name: '用户名' }).fill('mei')
+  await mei.page.getByRole('textbox', { name: '密码', exact: true }).fill('wrong password')
+  await mei.page.getByRole('button', { name: '登录' }).click()
+  await expect(mei.page.getByRole('alert')).toHaveText('用户名或密码错误')
+  await mei.page.getByRole('button', { name: /立即注册/ }).click()
+  await mei.page.getByRole('textbox', { name: '用户名' }).fill('mei')
+  await mei.page.getByRole('textbox', { name: '昵称' }).fill('李梅')
+  await mei.page.getByRole('textbox', { name: '密码', exact: true }).fill('correct horse battery')
+  await mei.page.getByRole('button', { name: '注册', exact: true }).click()
+  await mei.page.getByRole('searchbox', { name: '搜索会话和联系人' }).fill('bob')
+  await mei.page.getByRole('list', { name: '联系人' }).getByRole('button', { name: '@bob' }).click()
+
+  // Enter that belongs to the input method picks a word and sends nothing.
+  await mei.composer.fill('你好')
+  await mei.composer.dispatchEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: true, bubbles: true, cancelable: true })
+  await expect(mei.composer).toHaveValue('你好')
+  await mei.composer.press('Enter')
+  await expect(mei.message('你好').getByRole('img', { name: /已发送|已送达/ })).toBeVisible()
+  await bob.page.bringToFront()
+  await bob.open('李梅')
+  await expect(mei.status('你好', '已读')).toBeVisible()
+  const brightness = await mei.page.evaluate(() => {
+    const context = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D
+    context.fillStyle = getComputedStyle(document.querySelector('.pane') as Element).backgroundColor
+    context.fillRect(0, 0, 1, 1)
+    return Math.max(...context.getImageData(0, 0, 1, 1).data.slice(0, 3))
+  })
+  expect(brightness).toBeLessThan(60)
+  await mei.shot('zh-dark')
+
+  // The choice of theme and language is kept over a reload.
+  await mei.page.getByRole('button', { name: '设置' }).click()
+  await mei.page.getByRole('radio', { name: '浅色' }).check()
+  await mei.page.getByRole('combobox', { name: '语言' }).selectOption('en')
+  await mei.shot('settings-en-light')
+  await mei.page.reload()
+  await expect(mei.page.getByRole('navigation', { name: 'Conversations' })).toBeVisible()
+  await expect(mei.page.locator('html')).toHaveAttribute('data-theme', 'light')
+})
+
+test('by keyboard alone', async ({ server, person }) => {
+  const ada = await (await person('ada', 'Ada')).register(server.url)
+  await (await person('bob', 'Bob')).register(server.url)
+  await ada.page.keyboard.press('Control+k')
+  await ada.page.getByRole('combobox', { name: 'Jump to…' }).fill('bo')
+  await expect(ada.page.getByRole('option', { name: '@bob' })).toHaveAttribute('aria-selected', 'true')
+  await ada.shot('switcher')
+  await ada.page.keyboard.press('Enter')
+  await expect(ada.composer).toBeFocused()
+  await ada.page.keyboard.type('typed blind')
+  await ada.page.keyboard.press('Enter')
+  await expect(ada.message('typed blind').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible()
+  await ada.page.keyboard.press('Control+k')
+  await expect(ada.page.getByRole('dialog', { name: 'Jump to…' })).toBeVisible()
+  await ada.page.keyboard.press('Escape')
+  await expect(ada.page.getByRole('dialog')).toHaveCount(0)
+  await expect(ada.composer).toBeFocused()
+})

@@ -1,0 +1,52 @@
+import { expect, test } from './fixture'
+
+test('written offline, each message arrives once and in order', async ({ server, person }) => {
+  const ada = await (await person('ada', 'Ada')).register(server.url)
+  const bob = await (await person('bob', 'Bob')).register(server.url)
+  await ada.find(bob)
+  await ada.say('before')
+  await bob.page.bringToFront()
+  await bob.open('Ada')
+  await expect(bob.message('before')).toBeVisible()
+
+  await ada.context.setOffline(true)
+  await expect(ada.page.getByRole('status').getByText(/offline/)).toBeVisible()
+  await ada.say('one', 'two', 'three')
+  await expect(ada.status('three', 'Waiting to be sent')).toBeVisible()
+  await ada.shot('offline')
+  await bob.say('meanwhile')
+  await expect(bob.message('one')).toHaveCount(0)
+
+  await ada.context.setOffline(false)
+  await expect(ada.page.getByText('Back online')).toBeVisible()
+  await expect(ada.message('meanwhile')).toBeVisible()
+  await expect(bob.message('three')).toBeVisible()
+  const expected = ['before', 'meanwhile', 'one', 'two', 'three']
+  await expect.poll(() => ada.texts()).toEqual(expected)
+  expect(await bob.texts()).toEqual(expected)
+  await expect(ada.status('three', 'Read')).toBeVisible()
+  await ada.shot('offline-back')
+})
+
+test('a reload keeps the session and what was not sent yet', async ({ server, person }) => {
+  const ada = await (await person('ada', 'Ada')).register(server.url)
+  const bob = await (await person('bob', 'Bob')).register(server.url)
+  await ada.find(bob)
+  await ada.say('sent before')
+  await expect(bob.room('Ada')).toBeVisible()
+  await expect(ada.message('sent before').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible()
+
+  await server.kill()
+  await ada.say('kept over the reload')
+  await expect(ada.status('kept over the reload', 'Waiting to be sent')).toBeVisible()
+  await ada.composer.fill('a draft')
+  await server.start()
+  await ada.page.reload()
+  await expect(ada.composer).toHaveValue('a draft')
+  await expect(ada.message('kept over the reload').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible()
+  await expect.poll(() => ada.texts()).toEqual(['sent before', 'kept over the reload'])
+  await bob.page.bringToFront()
+  await bob.open('Ada')
+  await expect.poll(() => bob.texts()).toEqual(['sent before', 'kept over the reload'])
+  await ada.shot('reload')
+})
