@@ -1,7 +1,7 @@
 //! What each command of the command line does: reads its arguments, calls the part that does the work, prints.
 
 use std::io::{BufRead, IsTerminal, stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -36,7 +36,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::App(command)) => app(command).await,
         Some(Command::Backup { file, place }) => backup(&file, place).await,
         Some(Command::Restore { file, place }) => restore(&file, place),
-        Some(Command::Doctor { file, place, output }) => doctor(file, place, output),
+        Some(Command::Doctor { file, place, output }) => doctor(file.as_deref(), place, output),
         Some(Command::Config(command)) => config(command),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "starling", &mut std::io::stdout());
@@ -177,13 +177,13 @@ fn restore(file: &Path, place: Place) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn doctor(file: Option<PathBuf>, place: Place, output: Output) -> Result<ExitCode> {
+fn doctor(file: Option<&Path>, place: Place, output: Output) -> Result<ExitCode> {
     // A backup is examined as what it would become.
-    let temporary = match &file {
+    let temporary = match file {
         Some(_) => Some(tempfile::tempdir().context("make a folder for the backup")?),
         None => None,
     };
-    let folder = match (&file, &temporary) {
+    let folder = match (file, &temporary) {
         (Some(file), Some(temporary)) => {
             let folder = temporary.path().join("data");
             storage_sqlite::restore(file, &folder).with_context(|| format!("read {}", file.display()))?;
@@ -231,7 +231,10 @@ fn config(command: ConfigCommand) -> Result<ExitCode> {
                 let row = |value: &crate::config::Value| {
                     [value.definition.name.to_owned(), value.text.clone(), value.origin.to_string()]
                 };
-                print!("{}", crate::admin::table(&["option", "value", "origin"], values.iter().map(row).collect()));
+                print!(
+                    "{}",
+                    crate::admin::table(&["option", "value", "origin"], &values.iter().map(row).collect::<Vec<_>>())
+                );
             }
         }
         ConfigCommand::Reference { page: ReferencePage::Configuration } => print!("{}", reference()),

@@ -70,7 +70,10 @@ pub fn check_problem(problem: &Value) -> String {
 
 /// Sends a head and a body, and reads the answer to the end of the connection.
 pub async fn request(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let mut head = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let mut head = format!("{line} HTTP/1.1\r\nhost: {address}\r\n");
+    if headers.iter().all(|(name, _)| *name != "connection") {
+        head.push_str("connection: close\r\n");
+    }
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }

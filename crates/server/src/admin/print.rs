@@ -32,20 +32,20 @@ fn as_json(answer: &AdminAnswer) -> io::Result<String> {
 
 fn as_text(answer: &AdminAnswer) -> String {
     match answer {
-        AdminAnswer::Users(rows) => table(&USER_COLUMNS, rows.iter().map(user).collect()),
+        AdminAnswer::Users(rows) => table(&USER_COLUMNS, &rows.iter().map(user).collect::<Vec<_>>()),
         AdminAnswer::User(row) => card(&USER_COLUMNS, &user(row)),
-        AdminAnswer::Rooms(rows) => table(&ROOM_COLUMNS, rows.iter().map(room).collect()),
+        AdminAnswer::Rooms(rows) => table(&ROOM_COLUMNS, &rows.iter().map(room).collect::<Vec<_>>()),
         AdminAnswer::Room { room: row, members } => {
-            let members = table(&MEMBER_COLUMNS, members.iter().map(member).collect());
+            let members = table(&MEMBER_COLUMNS, &members.iter().map(member).collect::<Vec<_>>());
             format!("{}\n{members}", card(&ROOM_COLUMNS, &room(row)))
         }
-        AdminAnswer::Apps(rows) => table(&APP_COLUMNS, rows.iter().map(app).collect()),
+        AdminAnswer::Apps(rows) => table(&APP_COLUMNS, &rows.iter().map(app).collect::<Vec<_>>()),
         AdminAnswer::App(row) => card(&APP_COLUMNS, &app(row)),
         AdminAnswer::Statistics(days) => {
             let rows = days.iter().flat_map(|(day, counts)| {
                 counts.iter().map(move |(name, count)| [day.clone(), name.clone(), count.to_string()])
             });
-            table(&["day", "what", "count"], rows.collect())
+            table(&["day", "what", "count"], &rows.collect::<Vec<_>>())
         }
         AdminAnswer::Backup { file, bytes } => {
             let (file, kib) = (file.display(), bytes.div_ceil(1024));
@@ -86,9 +86,9 @@ fn yes(is: bool) -> String {
 }
 
 /// Columns side by side, as wide as they must be.
-pub fn table<const N: usize>(head: &[&str; N], rows: Vec<[String; N]>) -> String {
+pub fn table<const N: usize>(head: &[&str; N], rows: &[[String; N]]) -> String {
     let head = head.map(|title| title.to_uppercase());
-    let lines: Vec<&[String; N]> = std::iter::once(&head).chain(&rows).collect();
+    let lines: Vec<&[String; N]> = std::iter::once(&head).chain(rows).collect();
     let widths: [usize; N] =
         std::array::from_fn(|column| lines.iter().map(|line| width(&line[column])).max().unwrap_or(0));
     let mut text = String::new();
@@ -127,7 +127,7 @@ mod tests {
     fn columns_line_up_in_both_scripts() {
         let rows = vec![["lin".into(), "林".into(), "1".into()], ["ada".into(), "Ada".into(), "22".into()]];
         let expected = "ID   NAME  N\nlin  林    1\nada  Ada   22\n";
-        assert_eq!(table(&["id", "name", "n"], rows), expected);
+        assert_eq!(table(&["id", "name", "n"], &rows), expected);
         assert_eq!(card(&["id", "name"], &["a".into(), "b".into()]), "id    a\nname  b\n");
     }
 }

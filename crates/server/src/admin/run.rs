@@ -31,40 +31,41 @@ pub async fn run(context: &AdminContext, command: AdminCommand) -> Result<AdminA
     match command {
         AdminCommand::UserAdd { app, id, password, display_name, admin } => {
             let new = NewUser { id: user_id(&id)?, password, display_name, admin };
-            Ok(AdminAnswer::User(user_row(&operator.create_user(&app_id(app)?, new).await?)))
+            Ok(AdminAnswer::User(user_row(&operator.create_user(&app_id(app.as_deref())?, new).await?)))
         }
         AdminCommand::UserList { app, query, after, limit } => {
             let after = after.map(|after| user_id(&after)).transpose()?;
-            let users = operator.users(&app_id(app)?, &query, after.as_ref(), usize::try_from(limit)?).await?;
+            let users =
+                operator.users(&app_id(app.as_deref())?, &query, after.as_ref(), usize::try_from(limit)?).await?;
             Ok(AdminAnswer::Users(users.items.iter().map(user_row).collect()))
         }
-        AdminCommand::UserShow { app, id } => show_user(&operator, &app_id(app)?, &user_id(&id)?).await,
+        AdminCommand::UserShow { app, id } => show_user(&operator, &app_id(app.as_deref())?, &user_id(&id)?).await,
         AdminCommand::UserPassword { app, id, password } => {
-            let (app, id) = (app_id(app)?, user_id(&id)?);
+            let (app, id) = (app_id(app.as_deref())?, user_id(&id)?);
             operator.set_password(&app, &id, password).await?;
             show_user(&operator, &app, &id).await
         }
         AdminCommand::UserAdmin { app, id, admin } => {
-            let (app, id) = (app_id(app)?, user_id(&id)?);
+            let (app, id) = (app_id(app.as_deref())?, user_id(&id)?);
             operator.set_admin(&app, &id, admin).await?;
             show_user(&operator, &app, &id).await
         }
         AdminCommand::UserDisabled { app, id, disabled } => {
-            let (app, id) = (app_id(app)?, user_id(&id)?);
+            let (app, id) = (app_id(app.as_deref())?, user_id(&id)?);
             operator.set_disabled(&app, &id, disabled).await?;
             show_user(&operator, &app, &id).await
         }
-        AdminCommand::RoomList { app, user } => list_rooms(&operator, &app_id(app)?, &user_id(&user)?).await,
-        AdminCommand::RoomShow { app, id } => show_room(&operator, &app_id(app)?, &room_id(&id)?).await,
+        AdminCommand::RoomList { app, user } => list_rooms(&operator, &app_id(app.as_deref())?, &user_id(&user)?).await,
+        AdminCommand::RoomShow { app, id } => show_room(&operator, &app_id(app.as_deref())?, &room_id(&id)?).await,
         AdminCommand::AppAdd { id, name } => {
             let settings = AppSettings::open(name.as_deref().unwrap_or(&id));
-            let id = app_id(Some(id))?;
+            let id = app_id(Some(&id))?;
             operator.create_app(id.clone(), settings).await?;
             show_app(&operator, &id).await
         }
         AdminCommand::AppList => Ok(AdminAnswer::Apps(operator.apps().await?.iter().map(app_row).collect())),
         AdminCommand::AppSet { id, name, registration_open, directory_open } => {
-            let id = app_id(Some(id))?;
+            let id = app_id(Some(&id))?;
             let now = find_app(&operator, &id).await?.settings;
             let settings = AppSettings {
                 name: name.map_or(now.name, Into::into),
@@ -76,7 +77,7 @@ pub async fn run(context: &AdminContext, command: AdminCommand) -> Result<AdminA
         }
         AdminCommand::AppStatistics { id, days } => {
             let mut by_day: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-            for ((day, name), count) in operator.statistics(&app_id(Some(id))?, days).await? {
+            for ((day, name), count) in operator.statistics(&app_id(Some(&id))?, days).await? {
                 by_day.entry(calendar::day(i64::from(day))).or_default().insert(name.to_string(), count);
             }
             Ok(AdminAnswer::Statistics(by_day))
@@ -128,8 +129,8 @@ async fn show_app(operator: &Operator<'_>, id: &AppId) -> Result<AdminAnswer> {
     Ok(AdminAnswer::App(app_row(&find_app(operator, id).await?)))
 }
 
-fn app_id(id: Option<String>) -> Result<AppId> {
-    let id = id.as_deref().unwrap_or(domain::DEFAULT_APP);
+fn app_id(id: Option<&str>) -> Result<AppId> {
+    let id = id.unwrap_or(domain::DEFAULT_APP);
     AppId::new(id).with_context(|| format!("the id of an app, {id:?}"))
 }
 

@@ -108,13 +108,9 @@ pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<
 /// Letters to insert, delete, replace or swap with their neighbour until one word is the other.
 fn edit_distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let mut rows = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
-    for (index, row) in rows.iter_mut().enumerate() {
-        row[0] = index;
-    }
-    for column in 0..=right.len() {
-        rows[0][column] = column;
-    }
+    // Each row begins as the distance to nothing; the first one is the distance from nothing.
+    let mut rows: Vec<Vec<usize>> = (0..=left.len()).map(|row| vec![row; right.len() + 1]).collect();
+    rows[0] = (0..=right.len()).collect();
     for row in 1..=left.len() {
         for column in 1..=right.len() {
             let replaced = rows[row - 1][column - 1] + usize::from(left[row - 1] != right[column - 1]);

@@ -1,5 +1,7 @@
 //! The real binary, from outside: processes, signals, sockets, files.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on shall panic")]
+
 mod admin;
 mod backup;
 mod config;

@@ -115,6 +115,22 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until the log has a line with this in it, and gives the line.
+    #[track_caller]
+    pub fn logged(&self, part: &str) -> String {
+        let started = Instant::now();
+        loop {
+            // Only whole lines: the last one may still be on its way.
+            if let Some((whole, _)) = self.log().rsplit_once('\n')
+                && let Some(line) = whole.lines().find(|line| line.contains(part))
+            {
+                return line.to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "no {part} in the log: {}", self.log());
+            thread::yield_now();
+        }
+    }
+
     pub fn process(&self) -> u32 {
         self.child.id()
     }

@@ -38,12 +38,8 @@ fn health_and_metrics_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let server = Server::start_with(&["serve", "--metrics-listen", "127.0.0.1:0", "--data", data]);
-    let log = server.log();
-    let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line of the log is JSON"));
-    let address = entries
-        .filter(|entry| entry["message"] == "metrics")
-        .find_map(|entry| Some(entry["address"].as_str()?.to_owned()));
-    let metrics = format!("http://{}", address.expect("the address is logged"));
+    let entry: Value = serde_json::from_str(&server.logged("\"message\":\"metrics\"")).expect("the log is JSON");
+    let metrics = format!("http://{}", entry["address"].as_str().expect("the address is logged"));
     server.register("ada");
     for base in [&server.url, &metrics] {
         for path in ["/livez", "/readyz"] {
@@ -69,7 +65,7 @@ fn a_taken_default_address_of_metrics_is_no_reason_not_to_serve() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let server = Server::start_with(&["serve", "--data", data]);
-    assert!(server.log().contains("no metrics"), "{}", server.log());
+    server.logged("no metrics");
     let said = run(
         &["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:9464", "--data", &format!("{data}/b")],
         "",
@@ -102,7 +98,7 @@ fn signals_end_it_in_order() {
         server.signal(name);
         assert_eq!(server.wait().code(), Some(0), "{name}: {}", server.log());
         assert!(!folder.path().join("admin.sock").exists());
-        assert!(server.log().contains("\"store_closed\":true"), "{}", server.log());
+        server.logged("\"store_closed\":true");
         assert!(!server.log().contains(&token) && !server.log().contains(PASSWORD));
     }
 }

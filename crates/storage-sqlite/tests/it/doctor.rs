@@ -1,0 +1,127 @@
+//! The doctor finds each kind of damage, and nothing in a healthy database.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rusqlite::Connection;
+use storage::Store;
+use storage_sqlite::{OpenError, Rule, doctor};
+
+use crate::world::{fresh, lively};
+
+/// One way to damage a database, and the rule that must be found broken.
+const DAMAGES: &[(Rule, &str)] = &[
+    (Rule::References, "UPDATE event SET sender = 999999 WHERE key = (SELECT max(key) FROM event)"),
+    (Rule::References, "UPDATE event SET device = 999999 WHERE key = (SELECT max(key) FROM event)"),
+    (Rule::References, "UPDATE device SET user = 999999"),
+    (Rule::References, "INSERT INTO event SELECT (9999 << 32) | 1, commit_number, number, at, sender, device, client_id,
+                        fingerprint, kind, body FROM event LIMIT 1"),
+    (Rule::References, "INSERT INTO cursor VALUES ((5 << 32) | 999, 0, 0, 0, 0)"),
+    (Rule::References, "INSERT INTO device_window VALUES (999999, 0, x'')"),
+    (Rule::References, "UPDATE member SET user_id = 'zed' WHERE user_id = 'ann'"),
+    (Rule::Readable, "UPDATE event SET body = '{' WHERE key = (SELECT max(key) FROM event)"),
+    (Rule::Readable, "UPDATE event SET kind = 99 WHERE key = (SELECT max(key) FROM event)"),
+    (Rule::Readable, "UPDATE member SET intervals = 'x' WHERE user_id = 'ann'"),
+    (Rule::SeqsDense, "DELETE FROM event WHERE key = (SELECT min(key) + 5 FROM event)"),
+    (Rule::Numbers, "UPDATE event SET number = number + 1 WHERE key = (SELECT min(key) + 5 FROM event)"),
+    (Rule::Commits, "UPDATE event SET commit_number = 1 WHERE key = (SELECT min(key) + 5 FROM event)"),
+    (Rule::Commits, "UPDATE event SET commit_number = 99999 WHERE key = (SELECT max(key) FROM event)"),
+    (Rule::Heads, "UPDATE room_head SET seq = seq - 1"),
+    (Rule::Heads, "UPDATE room_head SET messages = messages + 1"),
+    (Rule::Heads, "UPDATE room_head SET last_message = NULL"),
+    (Rule::Heads, "UPDATE room_head SET commit_number = 1"),
+    (Rule::Heads, "DELETE FROM room_head"),
+    (Rule::Rooms, "UPDATE room SET joined = joined + 1"),
+    (Rule::Rooms, "UPDATE room SET invited = invited + 1"),
+    (Rule::Rooms, "UPDATE room SET owners = owners + 1"),
+    (Rule::Rooms, "UPDATE room SET version = version - 1"),
+    (Rule::Rooms, "UPDATE room SET settings = json_set(settings, '$.name', 'other')"),
+    (Rule::Rooms, "UPDATE room SET created_at = 1"),
+    (Rule::Members, "UPDATE member SET level = 77 WHERE user_id = 'bob'"),
+    (Rule::Members, "UPDATE member SET state = 'left' WHERE user_id = 'bob'"),
+    (Rule::Members, "UPDATE member SET intervals = '[[1,1,null]]' WHERE user_id = 'bob'"),
+    (Rule::Members, "UPDATE member SET invited_by = NULL WHERE user_id = 'dan'"),
+    (Rule::Members, "UPDATE member SET peer = NULL"),
+    (Rule::Members, "DELETE FROM member WHERE user_id = 'dan'"),
+    (Rule::Members, "INSERT INTO member SELECT (SELECT key FROM user_key WHERE id = 'eve'), room, 'eve', peer, state,
+                     level, invited_by, invited_at, intervals, commit_number FROM member WHERE user_id = 'dan'"),
+    (Rule::Cursors, "UPDATE cursor SET delivered = 99999"),
+    (Rule::Cursors, "UPDATE cursor SET read = delivered + 1"),
+    (Rule::Cursors, "UPDATE cursor SET read_messages = read_messages + 1"),
+    (Rule::Cursors, "UPDATE cursor SET commit_number = 99999"),
+    (Rule::Cursors, "DELETE FROM cursor"),
+    (Rule::Edits, "DELETE FROM edit WHERE seq = (SELECT max(seq) FROM edit)"),
+    (Rule::Edits, "INSERT INTO edit SELECT target, seq + 1 FROM edit"),
+    (Rule::Reactions, "DELETE FROM reaction"),
+    (Rule::Reactions, "UPDATE reaction SET keys = '[\"x\"]'"),
+    (Rule::Reactions, "DELETE FROM reaction_count"),
+    (Rule::Reactions, "UPDATE reaction_count SET count = count + 1"),
+    (Rule::Redactions, "UPDATE event SET body = '{\"text\":\"still here\",\"redacted_by\":99}'
+                        WHERE body LIKE '{\"redacted_by\"%'"),
+    (Rule::Redactions, "UPDATE event SET body = '{\"text\":\"as if nothing had been\"}' WHERE body LIKE '{\"redacted_by\"%'"),
+    (Rule::Redactions, "UPDATE event SET body = json_set(body, '$.text', 'still here') WHERE kind = 5"),
+    (Rule::Journal, "DELETE FROM journal WHERE key = (SELECT max(key) FROM journal)"),
+    (Rule::Journal, "DELETE FROM journal WHERE key = (SELECT min(key) + 3 FROM journal)"),
+    (Rule::Journal, "UPDATE journal SET rooms = x'' WHERE key = (SELECT max(key) FROM journal WHERE rooms <> x'')"),
+    (Rule::Journal, "UPDATE journal SET rooms = x'ff' WHERE key = (SELECT max(key) FROM journal)"),
+    (Rule::Journal, "UPDATE journal SET rooms = x'010100' WHERE key = (SELECT max(key) FROM journal)"),
+    (Rule::Journal, "UPDATE app SET head = head + 1"),
+    (Rule::Directs, "DELETE FROM direct"),
+    (Rule::Directs, "UPDATE direct SET room = (SELECT key FROM room WHERE kind = 'group')"),
+    (Rule::Directs, "UPDATE room SET high = (SELECT key FROM user_key WHERE id = 'eve') WHERE kind = 'direct'"),
+    (Rule::Directs, "UPDATE room SET low = high, high = low WHERE kind = 'direct'"),
+    (Rule::UserWords, "DELETE FROM user_word WHERE word = 'ann'"),
+    (Rule::UserWords, "INSERT INTO user_word SELECT app, 'zzz', user FROM user_word WHERE word = 'ann'"),
+    (Rule::UserWords, "UPDATE user SET display_name = 'Somebody Else' WHERE key = (SELECT min(key) FROM user)"),
+    (Rule::Windows, "INSERT INTO device_window SELECT min(key), 77, x'05' FROM device_key"),
+    (Rule::Windows, "INSERT INTO device_window SELECT min(key), 77, x'0161000000000000000001ff7f01' FROM device_key"),
+    (Rule::Windows, "UPDATE app SET windows_commit = 99999"),
+    (Rule::Followers, "UPDATE follower SET commit_number = 99999"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_damage_is_found() {
+    let (store, folder) = fresh();
+    lively(store.clone()).await;
+    assert_eq!(store.doctor().unwrap(), []);
+    store.close().await;
+    assert_eq!(doctor(folder.path()).unwrap(), []);
+    let healthy = std::fs::read(folder.path().join("starling.db")).unwrap();
+    let mut tested = BTreeSet::new();
+    for (rule, sql) in DAMAGES {
+        check(&healthy, *rule, |db| {
+            let changed = db.execute(sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            assert!(changed > 0, "changes nothing: {sql}");
+        });
+        tested.insert(rule.name());
+    }
+    // Not by SQL: a page that is no page.
+    let damaged = tempfile::tempdir().unwrap();
+    let mut bytes = healthy.clone();
+    let last_page = bytes.len() - 4096;
+    bytes[last_page..].fill(0x5a);
+    std::fs::write(damaged.path().join("starling.db"), bytes).unwrap();
+    let findings = doctor(damaged.path()).unwrap();
+    assert!(findings.iter().any(|finding| finding.rule == Rule::Integrity), "{findings:?}");
+    tested.insert(Rule::Integrity.name());
+    assert_eq!(tested.len(), 18, "a rule has no test: {tested:?}");
+}
+
+fn check(healthy: &[u8], rule: Rule, damage: impl Fn(&Connection)) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("starling.db");
+    std::fs::write(&file, healthy).unwrap();
+    let db = Connection::open(&file).unwrap();
+    db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    damage(&db);
+    drop(db);
+    let findings = doctor(folder.path()).unwrap();
+    assert!(findings.iter().any(|finding| finding.rule == rule), "{rule:?} not among {findings:?}");
+    let told = findings.first().map(ToString::to_string).unwrap_or_default();
+    assert!(told.contains(": "), "{told}");
+}
+
+#[test]
+fn without_a_database_there_is_nothing_to_examine() {
+    assert!(matches!(doctor(Path::new("/nonexistent")), Err(OpenError::Missing)));
+}
