@@ -10,9 +10,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
-        Some("store") => store::measure(),
-        _ => {
-            eprintln!("usage: starling-bench store");
+        Some("store") | None => store::measure(),
+        Some(_) => {
+            eprintln!("usage: starling-bench [store]");
             return ExitCode::FAILURE;
         }
     }

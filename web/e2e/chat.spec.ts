@@ -80,7 +80,18 @@ test('a long conversation scrolls both ways and jumps to the latest', async ({ s
   await expect(bob.page.getByRole('button', { name: /Jump to latest/ })).toHaveCount(0)
   await expect(ada.status('message 120', 'Read')).toBeVisible()
 
-  // Up to the very beginning, page by page; what is being read does not move when a page comes in above.
+  // What is being read does not move when a page comes in above it.
+  await expect(bob.message('message 50')).toHaveCount(0)
+  const place = (text: string) => bob.message(text).evaluate((row) => row.getBoundingClientRect().top)
+  const read = 'message 95'
+  const before = await bob.message(read).evaluate((row) => {
+    row.scrollIntoView({ block: 'start' })
+    return row.getBoundingClientRect().top
+  })
+  await expect(bob.message('message 50')).toHaveCount(1)
+  expect(Math.abs((await place(read)) - before)).toBeLessThan(2)
+
+  // Up to the very beginning, page by page.
   await bob.log.getByRole('article').last().focus()
   await expect(async () => {
     await bob.page.locator('.timeline-view').evaluate((view) => view.scrollTo(0, 0))
@@ -91,4 +102,16 @@ test('a long conversation scrolls both ways and jumps to the latest', async ({ s
   await expect(bob.page.getByRole('button', { name: 'Jump to latest, 1 new message' })).toBeVisible()
   await expect(bob.message('message 1')).toBeInViewport()
   await bob.shot('scroll')
+
+  // A reply to a message that is far away: its quote leads there.
+  await bob.act('message 1', 'Reply')
+  await bob.say('about the first')
+  await expect(ada.message('about the first')).toBeVisible()
+  await bob.page.reload()
+  await expect(bob.message('about the first')).toBeInViewport()
+  await expect(bob.message('message 1')).toHaveCount(0)
+  await bob.message('about the first').getByRole('button', { name: 'Earlier message' }).click()
+  await expect(bob.message('message 1')).toBeInViewport()
+  await bob.page.getByRole('button', { name: 'Jump to latest' }).click()
+  await expect(bob.message('about the first')).toBeInViewport()
 })

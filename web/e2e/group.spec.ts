@@ -55,6 +55,7 @@ test('a group: invite, accept, write, remove; who was removed sees nothing after
   await expect(eve.page.getByText('@eve')).toBeVisible()
   await expect(eve.room('Birds')).toHaveCount(0)
   await expect(eve.page.getByText('only for us')).toHaveCount(0)
+  await expect(eve.page.getByText('You are no longer in this conversation.')).toBeVisible()
   await eve.shot('group-removed')
 
   // Settings are told to all.

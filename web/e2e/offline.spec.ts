@@ -1,5 +1,21 @@
 import { expect, test } from './fixture'
 
+/** Everything in the page's databases, as text. Runs in the page. */
+async function stored(): Promise<string> {
+  const done = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  let text = ''
+  for (const { name } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name ?? ''))
+    for (const store of database.objectStoreNames) text += JSON.stringify(await done(database.transaction(store).objectStore(store).getAll()))
+    database.close()
+  }
+  return text
+}
+
 test('written offline, each message arrives once and in order', async ({ server, person }) => {
   const ada = await (await person('ada', 'Ada')).register(server.url)
   const bob = await (await person('bob', 'Bob')).register(server.url)
@@ -49,4 +65,29 @@ test('a reload keeps the session and what was not sent yet', async ({ server, pe
   await bob.open('Ada')
   await expect.poll(() => bob.texts()).toEqual(['sent before', 'kept over the reload'])
   await ada.shot('reload')
+})
+
+test('the client opens without the server, shows what it knows, and sends later', async ({ server, person }) => {
+  const ada = await (await person('ada', 'Ada')).register(server.url)
+  const bob = await (await person('bob', 'Bob')).register(server.url)
+  await ada.find(bob)
+  await ada.say('known before')
+  await expect(ada.message('known before').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible()
+  // The client's files, the conversation and the names are kept on this device.
+  await expect.poll(() => ada.page.evaluate(async () => Boolean(await (await caches.open('starling-shell-1')).match('/')))).toBe(true)
+  await expect.poll(() => ada.page.evaluate(stored)).toContain('known before')
+  await expect.poll(() => ada.page.evaluate(stored)).toContain('"display_name":"Bob"')
+
+  await server.kill()
+  await ada.page.reload()
+  await expect(ada.page.getByRole('heading', { name: 'Bob', level: 1 })).toBeVisible()
+  await expect(ada.message('known before')).toBeVisible()
+  await ada.say('written without a server')
+  await expect(ada.status('written without a server', 'Waiting to be sent')).toBeVisible()
+  await ada.shot('no-server')
+  await server.start()
+  await expect(ada.message('written without a server').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible({ timeout: 40_000 })
+  await bob.page.bringToFront()
+  await bob.open('Ada')
+  await expect.poll(() => bob.texts()).toEqual(['known before', 'written without a server'])
 })

@@ -41,5 +41,9 @@ test('the server dies in mid-conversation: nothing acknowledged is missing, noth
     expect(left.filter((text) => text.startsWith(who)), 'each sender’s order').toEqual(Array.from({ length: ROUNDS }, (_, i) => `${who}${i}`))
   }
   await expect(ada.page.getByRole('status').getByText(/Connection lost/)).toHaveCount(0)
+  for (const one of [ada, bob]) {
+    await expect(one.log.getByRole('article').last()).toBeInViewport()
+    await expect(one.page.getByRole('button', { name: /Jump to latest/ })).toHaveCount(0)
+  }
   await ada.shot('restarted')
 })

@@ -134,3 +134,33 @@ pub(crate) async fn serve(State(door): State<Door>, request: Request) -> Result<
         None => Html(NOT_BUILT).into_response(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_cached_and_compressed() {
+        let asset = |hashed: bool, bytes: usize| Asset {
+            bytes: vec![b'x'; bytes].into(),
+            compressed: OnceLock::new(),
+            content_type: content_type("text/css"),
+            etag: HeaderValue::from_static("\"abc\""),
+            hashed,
+        };
+        let check = |asset: &Asset, headers: &[(HeaderName, &'static str)], expect: (u16, &str, Option<&str>)| {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+            let response = asset.respond(&headers);
+            let header = |name: HeaderName| response.headers().get(name).map(|value| value.to_str().unwrap());
+            let caching = header(CACHE_CONTROL).unwrap();
+            assert_eq!((response.status().as_u16(), caching, header(CONTENT_ENCODING)), expect);
+            assert_eq!((header(ETAG), header(CONTENT_TYPE)), (Some("\"abc\""), Some("text/css; charset=utf-8")));
+        };
+        let forever = "public, max-age=31536000, immutable";
+        check(&asset(true, 5000), &[], (200, forever, None));
+        check(&asset(false, 5000), &[(ACCEPT_ENCODING, "br, gzip")], (200, "no-cache", Some("gzip")));
+        check(&asset(false, 100), &[(ACCEPT_ENCODING, "gzip")], (200, "no-cache", None));
+        check(&asset(true, 5000), &[(IF_NONE_MATCH, "\"xyz\", \"abc\"")], (304, forever, None));
+        check(&asset(true, 5000), &[(IF_NONE_MATCH, "\"xyz\"")], (200, forever, None));
+    }
+}

@@ -57,8 +57,7 @@ pub(crate) async fn list(door: &Door, actor: &Actor, room: &str) -> Result<Curso
 pub(crate) async fn set(door: &Door, actor: &Actor, room: &str, request: SetCursors) -> Result<Cursors, Failure> {
     let room = from_wire::room_id(room)?;
     let SetCursors { delivered, read } = request;
-    let action =
-        Action::Cursors { delivered: delivered.map(from_wire::place), read: read.map(from_wire::place) };
+    let action = Action::Cursors { delivered: delivered.map(from_wire::place), read: read.map(from_wire::place) };
     room::execute(door, actor, room.clone(), action, None).await?;
     let view = door.engine.query(actor, GetRoom { room }).await?;
     Ok(to_wire::cursors(&view.cursors))

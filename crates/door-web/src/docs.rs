@@ -64,7 +64,11 @@ pub(crate) async fn get_openapi(State(door): State<Door>) -> Response {
 /// This document as a page
 #[utoipa::path(get, path = "/v1/docs", operation_id = "document.page", tag = "server", security(()), params(DocsRange),
     responses((status = 200, description = "HTML", content_type = "text/html", body = String)))]
-pub(crate) async fn get_docs(State(door): State<Door>, headers: HeaderMap, Params(range): Params<DocsRange>) -> Response {
+pub(crate) async fn get_docs(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Params(range): Params<DocsRange>,
+) -> Response {
     let language = match range.lang.as_deref() {
         Some("zh") => Language::Chinese,
         Some("en") => Language::English,

@@ -13,7 +13,8 @@ use crate::router;
 const ERRORS: &str = "x-errors";
 
 /// Any request may fail so.
-const ALWAYS: &[Code] = &[Code::RateLimited, Code::Overloaded, Code::StorageUnavailable, Code::Draining, Code::Internal];
+const ALWAYS: &[Code] =
+    &[Code::RateLimited, Code::Overloaded, Code::StorageUnavailable, Code::Draining, Code::Internal];
 /// Requests that need a token may fail so.
 const WITH_TOKEN: &[Code] = &[Code::Unauthenticated, Code::TokenExpired, Code::TokenRevoked, Code::UserDisabled];
 /// Requests with a body may fail so.
@@ -123,7 +124,8 @@ fn describe_errors(operation: &mut Map<String, Value>) {
         }
     }
     for (status, codes) in by_status {
-        let lines: Vec<String> = codes.iter().map(|code| format!("- `{}`: {}", code.info().code, code.info().en)).collect();
+        let lines: Vec<String> =
+            codes.iter().map(|code| format!("- `{}`: {}", code.info().code, code.info().en)).collect();
         let mut response = json!({
             "description": lines.join("\n"),
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -7,15 +7,15 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::Actor;
 use bytes::{Bytes, BytesMut};
+use domain::Actor;
 use http_body_util::{BodyExt, Limited};
-use net::{Budget, BodyTimeout, ClientAddress};
+use net::{BodyTimeout, Budget, ClientAddress};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::Code;
@@ -87,22 +87,23 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Door> for Segments<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Failure> {
-        match Path::<T>::from_request_parts(parts, door).await {
-            Ok(Path(segments)) => Ok(Self(segments)),
-            Err(rejection) => Err(path_failure(&rejection)),
-        }
+        let rejection = match Path::<T>::from_request_parts(parts, door).await {
+            Ok(Path(segments)) => return Ok(Self(segments)),
+            Err(rejection) => rejection,
+        };
+        let names = RawPathParams::from_request_parts(parts, door).await;
+        let names: Vec<&str> = names.iter().flatten().map(|(name, _)| name).collect();
+        Err(path_failure(&rejection, &names))
     }
 }
 
-fn path_failure(rejection: &PathRejection) -> Failure {
+fn path_failure(rejection: &PathRejection, names: &[&str]) -> Failure {
     let PathRejection::FailedToDeserializePathParams(inner) = rejection else { return Code::NotFound.into() };
     match inner.kind() {
-        ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
-            Failure::field(key.clone(), format!("must be of type {expected_type}"))
+        ErrorKind::ParseErrorAtIndex { index, .. } => {
+            Failure::field(names.get(*index).copied().unwrap_or("path"), "must be a whole number")
         }
-        ErrorKind::ParseErrorAtIndex { expected_type, .. } => {
-            Failure::field("path", format!("must have a {expected_type} here"))
-        }
+        ErrorKind::InvalidUtf8InPathParam { key } => Failure::field(key.clone(), "must be UTF-8"),
         kind => Failure::field("path", kind.to_string()),
     }
 }

@@ -15,12 +15,14 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Failur
     if too_deep(text) {
         return Err(malformed(format!("nested deeper than {DEPTH_MAX}")));
     }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer);
-    if !text.trim_start().starts_with('{') || parsed.is_err() || deserializer.end().is_err() {
-        return Err(explain(text, parsed.err()));
+    if !text.trim_start().starts_with('{') {
+        return Err(explain(text, None));
     }
-    parsed.map_err(|error| explain(text, Some(error)))
+    serde_json::from_str(text).map_err(|_| {
+        // Only a mistake is worth the price of knowing where it is.
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        explain(text, serde_path_to_error::deserialize::<_, T>(&mut deserializer).err())
+    })
 }
 
 fn malformed(detail: impl Into<String>) -> Failure {

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 /// Options of the door.
 #[derive(Debug, Clone)]
 pub struct DoorOptions {
-    /// Origins (`https://chat.example.com`) whose pages may call besides the server's own. Empty: none.
+    /// Origins (`https://chat.example.com`) whose pages may call besides the server's own. Empty: none. Behind a proxy that
+    /// changes the `Host` header, the public origin belongs here, too: the server can't know it.
     pub allowed_origins: Vec<String>,
     /// Registrations and logins that one client address may try per minute.
     pub sign_ins_per_minute: NonZeroU32,

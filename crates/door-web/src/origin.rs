@@ -1,17 +1,16 @@
 //! Which pages may call: the server's own, and those of the origins an operator lists.
 
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, accept-language, idempotency-key");
-const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "x-request-id, ratelimit, ratelimit-policy, retry-after, idempotent-replay, location",
-);
+const RESPONSE_HEADERS: HeaderValue =
+    HeaderValue::from_static("x-request-id, ratelimit, ratelimit-policy, retry-after, idempotent-replay, location");
 /// How long a browser may keep the answer to a preflight, in seconds.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 

@@ -13,8 +13,8 @@ use crate::door::Door;
 use crate::failure::Failure;
 use crate::guard::guard;
 use crate::{
-    DoorOptions, account, assets, cursor, device, docs, document, event, health, member, message, presence, reaction, room,
-    server, socket, statistics, sync, typing, user,
+    DoorOptions, account, assets, cursor, device, docs, document, event, health, member, message, presence, reaction,
+    room, server, socket, statistics, sync, typing, user,
 };
 
 /// The door as a router: the API, its documents, health, and the web client for everything else.

@@ -71,8 +71,7 @@ impl Listener {
         let is_proxy = self.options.trusted_proxies.iter().any(|network| network.contains(plain(peer.ip())));
         let address = (!is_proxy).then(|| group(peer.ip()));
         let options = &self.options;
-        let Some(place) =
-            self.counters.take(address, options.connections_max, options.connections_per_address_max)
+        let Some(place) = self.counters.take(address, options.connections_max, options.connections_per_address_max)
         else {
             tracing::debug!(%peer, "connection refused: too many");
             return;

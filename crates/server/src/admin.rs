@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AdminCall, call};
-pub use print::{print, table};
+pub use print::{print, put, table};
 pub use run::{AdminContext, run};
 pub use socket::AdminSocket;
 
@@ -59,7 +59,11 @@ pub enum AdminCommand {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdminAnswer {
-    Users(Vec<UserRow>),
+    /// A page; `next` is the id to go on after, if there are more.
+    Users {
+        rows: Vec<UserRow>,
+        next: Option<String>,
+    },
     User(UserRow),
     Rooms(Vec<RoomRow>),
     Room {

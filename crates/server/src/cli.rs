@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Sources;
-use crate::config::table::{Definition, OPTIONS};
+use crate::config::table::{Definition, Kind, OPTIONS};
 use crate::language::Language;
 
 /// An instant-messaging server that you run yourself.
@@ -323,9 +323,21 @@ fn argument(definition: &'static Definition, language: Language) -> Arg {
     let default = if definition.default.is_empty() { String::new() } else { format!(" [{}]", definition.default) };
     Arg::new(definition.name)
         .long(definition.flag())
-        .value_name("VALUE")
+        .value_name(value_name(definition.kind))
         .hide_short_help(!matches!(definition.name, "data" | "listen" | "metrics_listen" | "log_level"))
         .help(format!("{}{default}", definition.about.r#in(language)))
+}
+
+fn value_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Path | Kind::OptionalPath => "PATH",
+        Kind::Address | Kind::AddressOrOff => "ADDRESS:PORT",
+        Kind::OptionalOrigin => "URL",
+        Kind::Origins | Kind::Networks => "LIST",
+        Kind::Number { .. } => "N",
+        Kind::Choice(_) => "WORD",
+        Kind::LogFilter => "FILTER",
+    }
 }
 
 impl FromArgMatches for ServerFlags {

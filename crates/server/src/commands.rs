@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use clap::CommandFactory;
 
-use crate::admin::{AdminCall, AdminCommand, call, print};
+use crate::admin::{AdminCall, AdminCommand, call, print, put, table};
 use crate::cli::{
     Access, Admin, AppCommand, Cli, Command, ConfigCommand, DevArguments, OneUser, Output, PasswordSource, Place,
     ReferencePage, RoomCommand, ServerFlags, UserCommand,
@@ -39,7 +39,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Doctor { file, place, output }) => doctor(file.as_deref(), place, output),
         Some(Command::Config(command)) => config(command),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "starling", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "starling", &mut script);
+            put(&String::from_utf8(script).context("completion scripts are text")?)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -173,7 +175,7 @@ fn restore(file: &Path, place: Place) -> Result<ExitCode> {
     );
     let folder = DataFolder::lock(&settings.data, Missing::Make)?;
     storage_sqlite::restore(file, folder.path()).with_context(|| format!("restore {}", file.display()))?;
-    println!("restored to {} / 已恢复", folder.path().display());
+    put(&format!("restored to {} / 已恢复\n", folder.path().display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -198,15 +200,14 @@ fn doctor(file: Option<&Path>, place: Place, output: Output) -> Result<ExitCode>
             let (rule, subject, problem) = (finding.rule.name(), &finding.subject, &finding.problem);
             serde_json::json!({ "rule": rule, "subject": subject, "problem": problem })
         };
-        println!("{}", serde_json::to_string_pretty(&findings.iter().map(row).collect::<Vec<_>>())?);
+        put(&format!("{}\n", serde_json::to_string_pretty(&findings.iter().map(row).collect::<Vec<_>>())?))?;
     } else {
-        for finding in &findings {
-            println!("{finding}");
-        }
-        match findings.len() {
-            0 => println!("no findings / 没有发现问题"),
-            count => println!("{count} findings / 发现 {count} 个问题"),
-        }
+        let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        text.push_str(&match findings.len() {
+            0 => "no findings / 没有发现问题\n".to_owned(),
+            count => format!("{count} findings / 发现 {count} 个问题\n"),
+        });
+        put(&text)?;
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -215,7 +216,7 @@ fn config(command: ConfigCommand) -> Result<ExitCode> {
     match command {
         ConfigCommand::Check(flags) => {
             load(flags)?;
-            println!("the configuration is good / 配置有效");
+            put("the configuration is good / 配置有效\n")?;
         }
         ConfigCommand::Show { flags, output } => {
             let configuration = load(flags)?;
@@ -226,19 +227,16 @@ fn config(command: ConfigCommand) -> Result<ExitCode> {
                     (value.definition.name.to_owned(), shown)
                 };
                 let all: serde_json::Map<_, _> = values.iter().map(entry).collect();
-                println!("{}", serde_json::to_string_pretty(&all)?);
+                put(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
             } else {
                 let row = |value: &crate::config::Value| {
                     [value.definition.name.to_owned(), value.text.clone(), value.origin.to_string()]
                 };
-                print!(
-                    "{}",
-                    crate::admin::table(&["option", "value", "origin"], &values.iter().map(row).collect::<Vec<_>>())
-                );
+                put(&table(&["option", "value", "origin"], &values.iter().map(row).collect::<Vec<_>>()))?;
             }
         }
-        ConfigCommand::Reference { page: ReferencePage::Configuration } => print!("{}", reference()),
-        ConfigCommand::Reference { page: ReferencePage::Cli } => print!("{}", cli_reference::page()),
+        ConfigCommand::Reference { page: ReferencePage::Configuration } => put(&reference())?,
+        ConfigCommand::Reference { page: ReferencePage::Cli } => put(&cli_reference::page())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,6 @@
 //! The end: `/readyz` fails and clients are told to come back a little later; no new connections; open requests
 //! finish; what is written is made durable; the lock goes. All that within a bounded time.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::admin::{AdminContext, AdminSocket};
+use crate::admin::{AdminContext, AdminSocket, put};
 use crate::config::Settings;
 use crate::data_folder::{DataFolder, admin_socket};
 use crate::metrics_page;
@@ -51,7 +50,9 @@ pub async fn serve(folder: DataFolder, settings: &Settings, ready: impl FnOnce(&
     let url = url_of(address);
     let setup_token = engine.setup_token();
     let base = settings.public_url.as_deref().unwrap_or(&url);
-    say(&format!("Starling is ready: {url}\n{}{}", setup_words(base, setup_token.as_deref()), ready(&url)));
+    let words = setup_words(base, setup_token.as_deref());
+    // A reader of standard output that fails must not end the server.
+    let _ = put(&format!("Starling is ready: {url}\n{words}{}", ready(&url)));
 
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping");
@@ -71,12 +72,6 @@ pub async fn serve(folder: DataFolder, settings: &Settings, ready: impl FnOnce(&
     tracing::info!(all_connections_ended = all_ended, store_closed = closed, "stopped");
     drop(folder);
     Ok(())
-}
-
-/// Writes to standard output. A reader that has gone away must not end the server.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn setup_words(base: &str, token: Option<&str>) -> String {

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::connection::{check_version, database_path, lock, open_reader};
 use crate::error::OpenError;
 use crate::schema::check_schema;
+use crate::scrub;
 use crate::store::SqliteStore;
 
 /// Page cache of the connections that copy and check, in KiB.
@@ -83,7 +84,10 @@ fn copy_and_check(source: &Connection, temporary: &Path) -> Result<(), OpenError
         return Err(OpenError::Damaged(verdict));
     }
     check_schema(&copy)?;
+    scrub::note(&copy, false)?;
     copy.close().map_err(|(_, error)| error)?;
+    // What was redacted is not to live on in the unused bytes of a backup.
+    scrub::wipe_file(temporary)?;
     Ok(())
 }
 

@@ -46,20 +46,16 @@ impl<K: Hash + Eq + Clone, V> Generations<K, V> {
         self.old.clear();
     }
 
+    /// Whether [`Generations::tidy`] is going to forget the older generation.
+    pub(crate) fn is_full(&self) -> bool {
+        self.young.len() > self.entries_max / 2
+    }
+
     /// Forgets the older generation if the younger one is full.
     pub(crate) fn tidy(&mut self) {
-        if self.young.len() > self.entries_max / 2 {
-            self.rotate();
+        if self.is_full() {
+            self.old = std::mem::take(&mut self.young);
         }
-    }
-
-    /// Forgets the older generation.
-    pub(crate) fn rotate(&mut self) {
-        self.old = std::mem::take(&mut self.young);
-    }
-
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.young.iter_mut().chain(self.old.iter_mut())
     }
 }
 
@@ -76,7 +72,6 @@ mod tests {
             cache.tidy();
         }
         assert_eq!(cache.get_mut(&50), None);
-        assert!(cache.values_mut().count() <= 10);
         assert_eq!(cache.remove(&0), Some(0));
         assert_eq!(cache.get_mut(&0), None);
     }

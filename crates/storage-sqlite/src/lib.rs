@@ -17,6 +17,7 @@ mod packed;
 mod read;
 mod rows;
 mod schema;
+mod scrub;
 mod store;
 mod window;
 mod words;

@@ -41,17 +41,15 @@ impl DeviceWindow {
         self.hashes.iter().enumerate().filter(|(_, other)| **other == hash).find_map(same)
     }
 
-    /// Adds an answer; the oldest gives way. Tells by how many entries it grew. The id is not known yet.
-    pub(crate) fn remember(&mut self, answer: Answer) -> usize {
-        let full = self.answers.len() == WINDOW_ENTRIES_MAX;
-        if full {
+    /// Adds an answer; the oldest gives way. The id is not known yet.
+    pub(crate) fn remember(&mut self, answer: Answer) {
+        if self.answers.len() == WINDOW_ENTRIES_MAX {
             self.hashes.pop_front();
             self.answers.pop_front();
         }
         self.hashes.push_back(hash(&answer.client_id));
         self.answers.push_back(answer);
         self.unwritten = (self.unwritten + 1).min(WINDOW_ENTRIES_MAX);
-        usize::from(!full)
     }
 
     /// The commit of the newest answer.

@@ -103,6 +103,7 @@ export class RoomList implements Rooms {
     this.commit = commit
     for (const room of rooms) this.#rooms.set(room.id, room)
     this.list.invalidate()
+    for (const handle of this.#handles.values()) handle.view.invalidate()
   }
 
   syncing(): void {

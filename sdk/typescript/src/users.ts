@@ -14,6 +14,8 @@ export class UserCache implements Users {
   readonly #cache: Cache
   readonly #users = new Map<string, Value<User | undefined>>()
   readonly #missing = new Set<string>()
+  /** Ids whose profile is in the cache: one found by searching is not, until it is met in a room. */
+  readonly #saved = new Set<string>()
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Told of profiles that are new or changed. */
   changed: (users: User[]) => void = () => {}
@@ -42,7 +44,12 @@ export class UserCache implements Users {
     })
     for (const user of changed) {
       this.#value(user.id).set(user)
-      if (save) this.#cache.save(`user:${user.id}`, user)
+      this.#saved.delete(user.id)
+    }
+    for (const user of save ? users : []) {
+      if (this.#saved.has(user.id)) continue
+      this.#saved.add(user.id)
+      this.#cache.save(`user:${user.id}`, user)
     }
     if (changed.length > 0) this.changed(changed)
   }
@@ -55,6 +62,7 @@ export class UserCache implements Users {
 
   clear(): void {
     this.#missing.clear()
+    this.#saved.clear()
     for (const value of this.#users.values()) value.set(undefined)
   }
 

@@ -31,6 +31,7 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
   const list = useRef<HTMLDivElement>(null)
   const anchor = useRef<Anchor>(undefined)
   const stuck = useRef(true)
+  const size = useRef({ clientHeight: 0, scrollHeight: 0 })
   const placed = useRef(false)
   /** Whether the reader has scrolled: then nothing that arrives late may move them. */
   const moved = useRef(false)
@@ -52,10 +53,11 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
   const remember = useCallback(() => {
     const element = view.current
     if (!element || !list.current) return
-    const bottom = isAtBottom(element)
-    stuck.current = bottom && !latest.current.hasNewer
-    setAtBottom(stuck.current)
+    // At the end of what is loaded, but not of the room, is the end only for who was there before (a repair is on).
+    stuck.current = isAtBottom(element) && (stuck.current || !latest.current.hasNewer)
+    setAtBottom(stuck.current && !latest.current.hasNewer)
     anchor.current = pickAnchor(rowsOf(list.current), element.getBoundingClientRect().top)
+    size.current = { clientHeight: element.clientHeight, scrollHeight: element.scrollHeight }
   }, [])
 
   /** Puts the view back where it belongs after the content or its size changed. */
@@ -71,6 +73,7 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
     const target = wanted.current === undefined ? null : find(`[data-seq="${wanted.current}"]`)
     if (target) {
       wanted.current = undefined
+      stuck.current = false
       bring(target)
       target.focus({ preventScroll: true })
       target.classList.add('flash')
@@ -100,7 +103,10 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
     const rows = list.current
     if (!element || !rows) return
     const scrolled = () => {
-      remember()
+      // The event may come late, after something has grown: then where the view stands is not where it was put.
+      const { clientHeight, scrollHeight } = size.current
+      if (element.clientHeight !== clientHeight || element.scrollHeight !== scrollHeight) settle()
+      else remember()
       loadAround()
     }
     const took = () => {

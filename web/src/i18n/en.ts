@@ -70,6 +70,7 @@ export const en = {
   draft: 'Draft:',
   unreadCount: (n: number) => count(n, 'unread message', 'unread messages'),
   pendingCount: (n: number) => count(n, 'message waiting', 'messages waiting'),
+  unnamedGroup: 'Group',
   noRooms: 'It’s quiet here',
   noRoomsHint: 'Search for a person above, or start a group.',
   nothingFound: 'Nothing found',

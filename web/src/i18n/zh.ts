@@ -67,6 +67,7 @@ export const zh: Dictionary = {
   draft: '草稿：',
   unreadCount: (n) => `${number(n)} 条未读消息`,
   pendingCount: (n) => `${number(n)} 条消息待发送`,
+  unnamedGroup: '群聊',
   noRooms: '这里很安静',
   noRoomsHint: '在上方搜索联系人，或新建一个群聊。',
   nothingFound: '没有找到结果',

@@ -12,6 +12,7 @@ import { Dialog } from '../ui/dialog'
 import { Icon } from '../ui/icon'
 import { PeerState } from './header'
 import { Members } from './members'
+import { roomTitle } from '../rooms/title'
 
 const TOPIC_MAX = 1024
 
@@ -39,7 +40,7 @@ export function Details({ onClose }: { onClose: () => void }) {
       <div className="details-scroll">
         <section className="details-card">
           <RoomFace view={view} size={84} />
-          <h3>{view.title}</h3>
+          <h3>{roomTitle(view, t)}</h3>
           {view.kind === 'direct' ? (
             <>
               <p className="muted">@{view.peer?.user.id}</p>
@@ -47,7 +48,7 @@ export function Details({ onClose }: { onClose: () => void }) {
             </>
           ) : (
             <>
-              <p className="muted">{t.memberCount(view.members)} · {view.settings.join_rule === 'open' ? t.joinOpen : t.joinInvite}</p>
+              {view.members > 0 && <p className="muted">{t.memberCount(view.members)} · {view.settings.join_rule === 'open' ? t.joinOpen : t.joinInvite}</p>}
               {view.settings.topic && <p className="details-topic">{view.settings.topic}</p>}
             </>
           )}

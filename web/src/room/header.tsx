@@ -7,6 +7,7 @@ import { go } from '../hooks/use-route'
 import { RoomFace } from '../rooms/room-face'
 import { TypingDots, typingText } from '../timeline/typing'
 import { Icon } from '../ui/icon'
+import { roomTitle } from '../rooms/title'
 
 const MINUTE_MS = 60_000
 
@@ -24,10 +25,10 @@ export function RoomHeader({ view, typing, detailsOpen, onDetails }: HeaderProps
       <button type="button" className="icon-button back" aria-label={t.back} onClick={() => go({ page: 'home' })}>
         <Icon name="back" />
       </button>
-      <button type="button" className="room-header-title" onClick={onDetails} aria-label={`${view.title}, ${t.details}`}>
+      <button type="button" className="room-header-title" onClick={onDetails} aria-label={`${roomTitle(view, t)}, ${t.details}`}>
         <RoomFace view={view} size={38} />
         <span className="room-header-text">
-          <span className="room-header-name" role="heading" aria-level={1}>{view.title}</span>
+          <span className="room-header-name" role="heading" aria-level={1}>{roomTitle(view, t)}</span>
           <span className={typing.length > 0 ? 'room-header-state active' : 'room-header-state'}>
             {typing.length > 0 ? <><TypingDots /> {typingText(typing, t)}</> : view.kind === 'direct' ? <PeerState view={view} /> : <GroupState view={view} />}
           </span>
@@ -42,7 +43,7 @@ export function RoomHeader({ view, typing, detailsOpen, onDetails }: HeaderProps
 
 function GroupState({ view }: { view: RoomView }) {
   const { t } = useText()
-  return <>{[t.memberCount(view.members), view.settings.topic].filter(Boolean).join(' · ')}</>
+  return <>{[view.members > 0 && t.memberCount(view.members), view.settings.topic].filter(Boolean).join(' · ')}</>
 }
 
 export function PeerState({ view }: { view: RoomView }) {

@@ -78,7 +78,7 @@ function MemberRow({ member, online }: { member: Member; online: boolean }) {
           {!self && <MenuItem icon="send" text={t.sendMessageTo(member.user.display_name)} onPick={() => { close(); void openDirect(member.user) }} />}
           {mayLevel && (
             <div className="menu-levels" role="group" aria-label={t.changeLevel}>
-              <span className="menu-label">{t.changeLevel}</span>
+              <span className="menu-label" aria-hidden="true">{t.changeLevel}</span>
               {levels.map(({ level, name }) => (
                 <button
                   key={level}

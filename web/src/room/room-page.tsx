@@ -15,6 +15,7 @@ import { Timeline } from '../timeline/timeline'
 import { InvitationPane } from '../rooms/invitation'
 import { Details } from './details'
 import { RoomHeader } from './header'
+import { roomTitle } from '../rooms/title'
 
 export function RoomPage({ id }: { id: string }) {
   const room = useRoom(id)
@@ -84,7 +85,7 @@ function OpenRoom({ room, view, me }: OpenRoomProps) {
 
   return (
     <RoomContext value={scope}>
-      <main className="room" aria-label={view.title}>
+      <main className="room" aria-label={roomTitle(view, t)}>
         <RoomHeader view={view} typing={typing} detailsOpen={details} onDetails={() => setDetails((open) => !open)} />
         <MessageContext value={messageScope}>
           <Timeline timeline={timeline} state={state} scroll={scroll} editing={editing} />

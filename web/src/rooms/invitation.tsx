@@ -6,6 +6,7 @@ import { useAction } from '../hooks/use-problem'
 import { go } from '../hooks/use-route'
 import { Icon } from '../ui/icon'
 import { RoomFace } from './room-face'
+import { roomTitle } from './title'
 
 function useAnswer(room: RoomHandle) {
   const action = useAction()
@@ -30,11 +31,11 @@ export function InvitationRow({ view, active }: { view: RoomView; active: boolea
   const { busy, problem, accept, decline } = useAnswer(room)
   const text = useInvitationText(view)
   return (
-    <li className={active ? 'invitation active' : 'invitation'} aria-label={view.title}>
+    <li className={active ? 'invitation active' : 'invitation'} aria-label={roomTitle(view, t)}>
       <a className="invitation-link" href={`#/room/${encodeURIComponent(view.id)}`}>
         <RoomFace view={view} size={40} />
         <span className="invitation-text">
-          <strong>{view.title}</strong>
+          <strong>{roomTitle(view, t)}</strong>
           <span className="muted">{problem ?? text}</span>
         </span>
       </a>
@@ -56,7 +57,7 @@ export function InvitationPane({ room, view }: { room: RoomHandle; view: RoomVie
         <Icon name="back" />
       </button>
       <RoomFace view={view} size={88} />
-      <h1>{view.title}</h1>
+      <h1>{roomTitle(view, t)}</h1>
       <p className="muted">{text}</p>
       {view.settings.topic && <p>{view.settings.topic}</p>}
       {problem && <p className="problem" role="alert">{problem}</p>}

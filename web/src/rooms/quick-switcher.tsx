@@ -12,6 +12,7 @@ import { matchesRoom } from './find'
 import { PersonLabel } from './person-row'
 import { RoomFace } from './room-face'
 import { useOpenDirect } from './sidebar'
+import { roomTitle } from './title'
 
 const SHOWN_MAX = 9
 
@@ -85,7 +86,7 @@ export function QuickSwitcher({ onClose }: { onClose: () => void }) {
             {option.view ? (
               <>
                 <RoomFace view={option.view} size={32} />
-                <span className="person-text"><span className="person-name">{option.view.title}</span></span>
+                <span className="person-text"><span className="person-name">{roomTitle(option.view, t)}</span></span>
                 {option.view.unread > 0 && <span className="badge">{option.view.unread}</span>}
               </>
             ) : (

@@ -6,6 +6,7 @@ import { useNow } from '../hooks/use-now'
 import { Icon } from '../ui/icon'
 import { RoomPreview } from './preview'
 import { RoomFace } from './room-face'
+import { roomTitle } from './title'
 
 const MINUTE_MS = 60_000
 const BADGE_MAX = 99
@@ -20,7 +21,7 @@ export const RoomRow = memo(function RoomRow({ view, active }: { view: RoomView;
         <RoomFace view={view} size={46} />
         <span className="room-row-text">
           <span className="room-row-top">
-            <span className="room-row-title">{view.title}</span>
+            <span className="room-row-title">{roomTitle(view, t)}</span>
             <time dateTime={new Date(at).toISOString()}>{time.short(at, now)}</time>
           </span>
           <span className="room-row-bottom">

@@ -48,6 +48,8 @@ export function Sidebar({ active, onNewGroup, onSettings }: SidebarProps) {
   const [query, setQuery] = useState('')
   const { people, searching } = usePeople(query)
   const openDirect = useOpenDirect()
+  // With no conversation open, the brand is the page's heading.
+  const Brand = active === undefined ? 'h1' : 'span'
   const invitations = rooms.filter((room) => room.me?.state === 'invited')
   const joined = rooms.filter((room) => room.me?.state === 'joined')
   const shown = query.trim() === '' ? joined : joined.filter((room) => matchesRoom(room, query))
@@ -59,7 +61,7 @@ export function Sidebar({ active, onNewGroup, onSettings }: SidebarProps) {
   return (
     <nav className="sidebar" aria-label={t.rooms} onKeyDown={moveByArrows}>
       <header className="sidebar-head">
-        <span className="brand"><Starling size={30} /> <span>Starling</span></span>
+        <Brand className="brand"><Starling size={30} /> <span>Starling</span></Brand>
         <button type="button" className="icon-button" aria-label={t.newGroup} title={t.newGroup} onClick={onNewGroup}>
           <Icon name="newGroup" />
         </button>

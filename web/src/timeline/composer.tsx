@@ -11,6 +11,7 @@ import { Popover } from '../ui/popover'
 import { usesMarkdown } from './markdown'
 import { QuoteText } from './message'
 import { useRoomScope } from './room-context'
+import { roomTitle } from '../rooms/title'
 
 /** The server's `text_bytes_max`. */
 const TEXT_BYTES_MAX = 16_384
@@ -97,7 +98,7 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
           handle={area}
           value={text}
           onChange={change}
-          aria-label={t.messageTo(view.title)}
+          aria-label={t.messageTo(roomTitle(view, t))}
           aria-invalid={tooLong || undefined}
           placeholder={t.message}
           enterKeyHint="send"

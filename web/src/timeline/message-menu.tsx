@@ -2,6 +2,7 @@
 import { useState } from 'react'
 import type { TimelineItem } from '@starling/client'
 import { useText } from '../i18n/text'
+import { Dialog } from '../ui/dialog'
 import { Icon } from '../ui/icon'
 import { Popover } from '../ui/popover'
 import { QuickReactions, ReactionPicker } from './reaction'
@@ -20,51 +21,74 @@ export function useMessageAbilities(item: TimelineItem) {
   }
 }
 
-interface MenuProps {
-  item: TimelineItem
+export interface OpenMenu {
   anchor: DOMRect
-  start?: 'menu' | 'reactions'
+  start: 'menu' | 'reactions'
+  /** Opened by a finger: shown as a sheet. (A popover would take the finger's lifting for a click elsewhere.) */
+  sheet?: boolean
+}
+
+interface MenuProps extends OpenMenu {
+  item: TimelineItem
   onClose: () => void
 }
 
-export function MessageMenu({ item, anchor, start = 'menu', onClose }: MenuProps) {
+export function MessageMenu({ item, anchor, start, sheet = false, onClose }: MenuProps) {
   const { t } = useText()
   const { room, actions } = useMessageScope()
-  const may = useMessageAbilities(item)
   const [shown, setShown] = useState(start)
   const mine = item.reactions.filter((reaction) => reaction.mine).map((reaction) => reaction.key)
-  const then = (action: () => void) => () => {
-    onClose()
-    action()
-  }
   const react = (key: string) => {
     onClose()
     if (item.seq !== undefined) room.react(item.seq, key).catch(actions.fail)
   }
-  if (shown === 'reactions') {
+  const align = item.mine ? 'end' : 'start'
+  const picker = <ReactionPicker mine={mine} onPick={react} />
+  const menu = <Entries item={item} mine={mine} onReact={react} onMore={() => setShown('reactions')} onClose={onClose} />
+  if (sheet) {
     return (
-      <Popover key="reactions" anchor={anchor} label={t.react} className="emoji-popover" onClose={onClose} align={item.mine ? 'end' : 'start'}>
-        <ReactionPicker mine={mine} onPick={react} />
-      </Popover>
+      <Dialog title={shown === 'menu' ? t.messageActions : t.react} bare className="sheet" onClose={onClose}>
+        {shown === 'menu' ? <div role="menu" aria-label={t.messageActions}>{menu}</div> : picker}
+      </Dialog>
     )
   }
+  if (shown === 'reactions') {
+    return <Popover key="reactions" anchor={anchor} label={t.react} className="emoji-popover" onClose={onClose} align={align}>{picker}</Popover>
+  }
+  return <Popover key="menu" anchor={anchor} label={t.messageActions} className="menu" role="menu" onClose={onClose} align={align}>{menu}</Popover>
+}
+
+interface EntriesProps {
+  item: TimelineItem
+  mine: string[]
+  onReact: (key: string) => void
+  onMore: () => void
+  onClose: () => void
+}
+
+function Entries({ item, mine, onReact, onMore, onClose }: EntriesProps) {
+  const { t } = useText()
+  const { actions } = useMessageScope()
+  const may = useMessageAbilities(item)
+  const then = (action: (item: TimelineItem) => void) => () => {
+    onClose()
+    action(item)
+  }
   return (
-    <Popover key="menu" anchor={anchor} label={t.messageActions} className="menu" role="menu" onClose={onClose} align={item.mine ? 'end' : 'start'}>
+    <>
       {may.react && (
-        <div className="menu-reactions">
-          <QuickReactions mine={mine} onPick={react} />
-          <button type="button" className="icon-button" aria-label={t.moreReactions} onClick={() => setShown('reactions')}>
+        <div className="menu-reactions" role="none">
+          <QuickReactions mine={mine} onPick={onReact} inMenu />
+          <button type="button" role="menuitem" className="icon-button" aria-label={t.moreReactions} onClick={onMore}>
             <Icon name="emoji" />
           </button>
         </div>
       )}
-      {may.reply && <MenuItem icon="reply" text={t.reply} onPick={then(() => actions.reply(item))} />}
-      {may.edit && <MenuItem icon="edit" text={t.edit} onPick={then(() => actions.edit(item))} />}
-      {may.copy && (
-        <MenuItem icon="copy" text={t.copyText} onPick={then(() => actions.copy(item))} />
-      )}
-      {may.delete && <MenuItem icon="trash" text={t.delete} danger onPick={then(() => actions.askDelete(item))} />}
-    </Popover>
+      {may.reply && <MenuItem icon="reply" text={t.reply} onPick={then(actions.reply)} />}
+      {may.edit && <MenuItem icon="edit" text={t.edit} onPick={then(actions.edit)} />}
+      {may.copy && <MenuItem icon="copy" text={t.copyText} onPick={then(actions.copy)} />}
+      {may.delete && <MenuItem icon="trash" text={t.delete} danger onPick={then(actions.askDelete)} />}
+    </>
   )
 }
 

@@ -8,7 +8,7 @@ import { useLongPress } from '../hooks/use-long-press'
 import { Avatar, hueOf } from '../ui/avatar'
 import { Icon } from '../ui/icon'
 import { MessageEditor } from './edit'
-import { MessageMenu, useMessageAbilities } from './message-menu'
+import { MessageMenu, useMessageAbilities, type OpenMenu } from './message-menu'
 import { contentLine, isEmojiOnly, MessageText } from './message-text'
 import { ReactionChips } from './reaction'
 import { StatusIcon } from './receipts'
@@ -28,9 +28,9 @@ export const Message = memo(function Message({ item, quoted, first, last, editin
   const { room, group, actions } = useMessageScope()
   const sender = useUser(item.sender)
   const may = useMessageAbilities(item)
-  const [menu, setMenu] = useState<{ anchor: DOMRect; start: 'menu' | 'reactions' }>()
+  const [menu, setMenu] = useState<OpenMenu>()
   const canAct = may.react || may.reply || may.edit || may.delete || may.copy
-  const press = useLongPress((anchor) => canAct && setMenu({ anchor, start: 'menu' }))
+  const press = useLongPress((anchor) => canAct && !editing && setMenu({ anchor, start: 'menu', sheet: true }))
   const open = (start: 'menu' | 'reactions') => (element: HTMLElement) => setMenu({ anchor: element.getBoundingClientRect(), start })
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.target !== event.currentTarget || !canAct) return

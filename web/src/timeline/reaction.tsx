@@ -36,18 +36,22 @@ export function ReactionChips({ reactions, disabled, onToggle }: ChipsProps) {
 
 interface PickerProps {
   mine: string[]
+  inMenu?: boolean
   onPick: (key: string) => void
 }
 
-export function QuickReactions({ mine, onPick }: PickerProps) {
+export function QuickReactions({ mine, inMenu = false, onPick }: PickerProps) {
   const { t } = useText()
   return (
     <div className="quick-reactions" role="group" aria-label={t.react}>
-      {QUICK_REACTIONS.map((key) => (
-        <button key={key} type="button" aria-pressed={mine.includes(key)} aria-label={t.reactWith(key)} onClick={() => onPick(key)}>
-          {key}
-        </button>
-      ))}
+      {QUICK_REACTIONS.map((key) => {
+        const state = inMenu ? ({ role: 'menuitemcheckbox', 'aria-checked': mine.includes(key) } as const) : { 'aria-pressed': mine.includes(key) }
+        return (
+          <button key={key} type="button" {...state} aria-label={t.reactWith(key)} onClick={() => onPick(key)}>
+            {key}
+          </button>
+        )
+      })}
     </div>
   )
 }

@@ -12,6 +12,7 @@ import { Message } from './message'
 import { contentLine } from './message-text'
 import { Notice } from './notice'
 import { useRoomScope } from './room-context'
+import { roomTitle } from '../rooms/title'
 
 interface TimelineProps {
   timeline: TimelineStore
@@ -112,8 +113,8 @@ function Beginning() {
   return (
     <div className="beginning">
       <RoomFace view={view} size={72} />
-      <h2>{view.title}</h2>
-      <p className="muted">{view.kind === 'direct' ? t.beginningDirect(view.title) : t.beginningGroup(view.title)}</p>
+      <h2>{roomTitle(view, t)}</h2>
+      <p className="muted">{view.kind === 'direct' ? t.beginningDirect(roomTitle(view, t)) : t.beginningGroup(roomTitle(view, t))}</p>
     </div>
   )
 }

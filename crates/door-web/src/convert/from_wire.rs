@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{
-    ClientId, CommitNumber, Content, Cut, DeviceId, HistoryVisibility, JoinRule, Level, Levels, RoomId, Seq, SettingsChange,
-    TextContent, TextFormat, UserId,
+    ClientId, CommitNumber, Content, Cut, DeviceId, HistoryVisibility, JoinRule, Level, Levels, RoomId, Seq,
+    SettingsChange, TextContent, TextFormat, UserId,
 };
 use smol_str::SmolStr;
 use wire::Code;
@@ -72,7 +72,11 @@ pub(crate) fn cut(range: &wire::EventRange) -> Result<Cut, Failure> {
 
 pub(crate) fn limit(given: Option<u32>, default: usize, max: usize) -> Result<usize, Failure> {
     let limit = given.map_or(default, |limit| limit as usize);
-    if (1..=max).contains(&limit) { Ok(limit) } else { Err(Failure::field("limit", format!("must be from 1 to {max}"))) }
+    if (1..=max).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Failure::field("limit", format!("must be from 1 to {max}")))
+    }
 }
 
 pub(crate) fn content(content: wire::Content) -> Result<Content, Failure> {

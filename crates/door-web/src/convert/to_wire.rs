@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{
-    Actor, CommitNumber, Content, Cursors, Device, DeviceId, Entry, Event, EventBody, HistoryVisibility, JoinRule, Levels, Member,
-    MemberState, RoomKind, RoomSettings, SettingsChange, TextFormat, User, UserId, UserKind,
+    Actor, CommitNumber, Content, Cursors, Device, DeviceId, Entry, Event, EventBody, HistoryVisibility, JoinRule,
+    Levels, Member, MemberState, RoomKind, RoomSettings, SettingsChange, TextFormat, User, UserId, UserKind,
 };
 use engine::{HistoryView, MeView, MemberView, PresenceView, Receipt, RoomView, SignedIn, SyncView};
 use smol_str::SmolStr;
@@ -53,11 +53,7 @@ pub(crate) fn me(view: &MeView, actor: &Actor) -> wire::Me {
 }
 
 pub(crate) fn presence(view: &PresenceView) -> wire::Presence {
-    wire::Presence {
-        user: view.user.to_string(),
-        online: view.online,
-        last_seen_at: view.last_seen_at.map(|at| at.0),
-    }
+    wire::Presence { user: view.user.to_string(), online: view.online, last_seen_at: view.last_seen_at.map(|at| at.0) }
 }
 
 pub(crate) fn receipt(receipt: &Receipt) -> wire::Receipt {
@@ -229,16 +225,14 @@ fn body(event: &Event) -> wire::EventBody {
         EventBody::Member { user, state, level } => {
             wire::EventBody::MemberUpdated { user: user.to_string(), state: member_state(*state), level: level.0 }
         }
-        EventBody::Message { content: said, reply_to, redacted_by } => {
-            wire::EventBody::MessageCreated(wire::Message {
-                number: event.number,
-                content: said.as_ref().map(content),
-                reply_to: reply_to.map(|seq| seq.0),
-                edited: None,
-                deleted: redacted_by.map(|seq| wire::Deleted { seq: seq.0 }),
-                reactions: Vec::new(),
-            })
-        }
+        EventBody::Message { content: said, reply_to, redacted_by } => wire::EventBody::MessageCreated(wire::Message {
+            number: event.number,
+            content: said.as_ref().map(content),
+            reply_to: reply_to.map(|seq| seq.0),
+            edited: None,
+            deleted: redacted_by.map(|seq| wire::Deleted { seq: seq.0 }),
+            reactions: Vec::new(),
+        }),
         EventBody::Edit { target, content: said } => {
             wire::EventBody::MessageEdited { target: target.0, content: said.as_ref().map(content) }
         }

@@ -117,7 +117,8 @@ impl<'a> Page<'a> {
     /// Path, method and operation of a tag.
     fn calls(&self, tag: &str) -> Vec<(&'a str, &'static str, &'a Value)> {
         let paths = self.document["paths"].as_object().into_iter().flatten();
-        let calls = paths.flat_map(|(path, item)| METHODS.iter().map(move |method| (path.as_str(), *method, &item[*method])));
+        let calls =
+            paths.flat_map(|(path, item)| METHODS.iter().map(move |method| (path.as_str(), *method, &item[*method])));
         calls.filter(|(.., operation)| operation["tags"][0] == tag).collect()
     }
 
@@ -126,7 +127,7 @@ impl<'a> Page<'a> {
         let skip = self.say("Skip to content", "跳到正文");
         let head = format!(
             "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-             content=\"width=device-width, initial-scale=1\"><title>{title}</title><link rel=\"stylesheet\" \
+             content=\"width=device-width, initial-scale=1\"><title>{title}</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" \
              href=\"/v1/docs/style.css\"></head><body><a class=\"skip\" href=\"#main\">{skip}</a>",
             self.language.tag()
         );
@@ -135,7 +136,8 @@ impl<'a> Page<'a> {
 
     fn navigation(&mut self) {
         let label = self.say("Contents", "目录");
-        let other = self.say("<a href=\"?lang=zh\" lang=\"zh-CN\">中文</a>", "<a href=\"?lang=en\" lang=\"en\">English</a>");
+        let other =
+            self.say("<a href=\"?lang=zh\" lang=\"zh-CN\">中文</a>", "<a href=\"?lang=en\" lang=\"en\">English</a>");
         let mut html = format!("<nav aria-label=\"{label}\">{other}");
         for tag in self.tags() {
             let name = text_of(tag, "name");
@@ -226,8 +228,12 @@ impl<'a> Page<'a> {
         };
         let rows: Vec<Vec<String>> = operation["parameters"].as_array().into_iter().flatten().map(row).collect();
         if !rows.is_empty() {
-            let heads =
-                [self.say("Parameter", "参数"), self.say("In", "位置"), self.say("Type", "类型"), self.say("What", "说明")];
+            let heads = [
+                self.say("Parameter", "参数"),
+                self.say("In", "位置"),
+                self.say("Type", "类型"),
+                self.say("What", "说明"),
+            ];
             self.table(&heads, &rows);
         }
     }
@@ -249,8 +255,13 @@ impl<'a> Page<'a> {
         let row = |(status, response): (&String, &Value)| {
             let content = response["content"].as_object().and_then(|content| content.values().next());
             let type_name = content.map(|content| type_of(&content["schema"])).unwrap_or_default();
-            let codes: Vec<String> = response["x-codes"].as_array().into_iter().flatten().filter_map(Value::as_str)
-                .map(|code| format!("<a href=\"#error-{0}\"><code>{0}</code></a>", escape(code))).collect();
+            let codes: Vec<String> = response["x-codes"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(|code| format!("<a href=\"#error-{0}\"><code>{0}</code></a>", escape(code)))
+                .collect();
             let what = if codes.is_empty() { inline(text_of(response, "description")) } else { codes.join(" ") };
             vec![escape(status), type_name, what]
         };
@@ -299,8 +310,13 @@ impl<'a> Page<'a> {
             ]
         };
         let rows: Vec<Vec<String>> = codes.into_iter().flatten().map(row).collect();
-        let heads =
-            [self.say("Code", "代码"), self.say("Status", "状态码"), self.say("Retryable", "可重试"), "English", "中文"];
+        let heads = [
+            self.say("Code", "代码"),
+            self.say("Status", "状态码"),
+            self.say("Retryable", "可重试"),
+            "English",
+            "中文",
+        ];
         self.table(&heads, &rows);
         self.put("</section>");
     }
@@ -345,7 +361,11 @@ impl<'a> Page<'a> {
         let is_required = |name: &str| required.as_array().is_some_and(|list| list.iter().any(|item| item == name));
         let row = |(name, schema): (&String, &Value)| {
             let optional = if is_required(name) { "" } else { "?" };
-            vec![format!("<code>{}{optional}</code>", escape(name)), type_of(schema), inline(text_of(schema, "description"))]
+            vec![
+                format!("<code>{}{optional}</code>", escape(name)),
+                type_of(schema),
+                inline(text_of(schema, "description")),
+            ]
         };
         let rows: Vec<Vec<String>> = properties.iter().map(row).collect();
         self.table(&[self.say("Field", "字段"), self.say("Type", "类型"), self.say("What", "说明")], &rows);

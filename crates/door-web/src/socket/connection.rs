@@ -13,7 +13,7 @@ use engine::{Delivery, EndReason, Flow, Session};
 use futures_util::{FutureExt, SinkExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use wire::{CLOSE_PROTOCOL, CLOSE_TOO_FAST, CLOSE_UNAUTHENTICATED, Code, Operation, Push, Renewed, RenewToken};
+use wire::{CLOSE_PROTOCOL, CLOSE_TOO_FAST, CLOSE_UNAUTHENTICATED, Code, Operation, Push, RenewToken, Renewed};
 
 use super::handshake::{connect, instant_of};
 use super::lanes::{Lanes, lane};
@@ -34,7 +34,7 @@ pub(super) fn closing(code: u16, reason: &'static str) -> CloseFrame {
 
 /// Serves a WebSocket from its first frame to its end.
 pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSocket) {
-    metrics::gauge!("starling_ws_connections").increment(1.0);
+    let _counted = Counted::new();
     let end = match connect(&door, &context, &mut socket).await {
         Ok((who, session)) => {
             let (finished, finished_receiver) = mpsc::channel(door.options.requests_in_flight_max);
@@ -66,7 +66,22 @@ pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSock
         tracing::debug!(request_id = context.request_id, code = frame.code, "closing a connection");
         close(socket, frame).await;
     }
-    metrics::gauge!("starling_ws_connections").decrement(1.0);
+}
+
+/// A connection in the gauge, however it ends.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("starling_ws_connections").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("starling_ws_connections").decrement(1.0);
+    }
 }
 
 /// Says why, and waits a little for the peer: closing with bytes unread would take the words back.
@@ -205,7 +220,7 @@ impl Connection {
         match frame {
             Some(Ok(Message::Text(text))) => self.request(text.as_str()).await,
             // The library answers pings by itself, on the next flush.
-            Some(Ok(Message::Ping(_))) => self.socket.flush().await.map_err(|_| None),
+            Some(Ok(Message::Ping(_))) => bounded(self.write_timeout(), self.socket.flush()).await,
             Some(Ok(Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Binary(_))) => Err(Some(closing(CLOSE_PROTOCOL, "binary frame"))),
             Some(Err(_)) => Err(Some(closing(CLOSE_PROTOCOL, "unreadable frame"))),
@@ -219,9 +234,19 @@ impl Connection {
         if malformed {
             self.malformed += 1;
         }
-        let result = match operation {
-            Ok(operation) => self.admitted(id, operation).await,
-            Err(failure) => Err(failure),
+        // What can't be understood costs as much of the rate as what can.
+        let result = match self.door.engine.admit(&self.actor) {
+            Ok(_) => {
+                self.refused = 0;
+                match operation {
+                    Ok(operation) => self.admitted(id, operation).await,
+                    Err(failure) => Err(failure),
+                }
+            }
+            Err(error) => {
+                self.refused += 1;
+                Err(error.into())
+            }
         };
         if let Err(failure) = result {
             self.out.push(write::failed(&self.context, id, &failure));
@@ -236,13 +261,10 @@ impl Connection {
     }
 
     async fn admitted(&mut self, id: u64, operation: Operation) -> Result<(), Failure> {
-        if let Err(error) = self.door.engine.admit(&self.actor) {
-            self.refused += 1;
-            return Err(error.into());
-        }
-        self.refused = 0;
         match operation {
-            Operation::Connect(_) => Err(Failure::detailed(Code::InvalidRequest, "this connection is connected already")),
+            Operation::Connect(_) => {
+                Err(Failure::detailed(Code::InvalidRequest, "this connection is connected already"))
+            }
             Operation::TokenRenew(request) => {
                 let renewed = self.renew(request).await;
                 self.out.push(write::response(&self.context, id, &renewed));
@@ -319,11 +341,8 @@ impl Connection {
         }
         if now >= self.next_ping() {
             self.pings += 1;
-            let limit = Duration::from_millis(self.door.options.write_timeout_ms);
-            return match timeout(limit, self.socket.send(Message::Ping(Vec::new().into()))).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(None),
-            };
+            let ping = Message::Ping(Vec::new().into());
+            return bounded(self.write_timeout(), self.socket.send(ping)).await;
         }
         Ok(())
     }
@@ -337,7 +356,7 @@ impl Connection {
             return Ok(());
         }
         metrics::counter!("starling_ws_frames_written_total").increment(self.out.len() as u64);
-        let limit = Duration::from_millis(self.door.options.write_timeout_ms);
+        let limit = self.write_timeout();
         let (socket, out) = (&mut self.socket, &mut self.out);
         let writing = async {
             for frame in out.drain(..) {
@@ -345,7 +364,7 @@ impl Connection {
             }
             socket.flush().await
         };
-        let written = timeout(limit, writing).await;
+        let written = bounded(limit, writing).await;
         // An idle connection holds no buffers.
         if self.out.capacity() > 64 {
             self.out = Vec::new();
@@ -353,13 +372,18 @@ impl Connection {
         if self.deliveries.capacity() > 64 {
             self.deliveries = Vec::new();
         }
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(None),
-            Err(_) => {
-                tracing::debug!(request_id = self.context.request_id, "a peer reads too slowly");
-                Err(None)
-            }
-        }
+        written
+    }
+
+    fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.door.options.write_timeout_ms)
+    }
+}
+
+/// Ends the connection if its peer takes nothing for too long.
+async fn bounded(limit: Duration, writing: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    match timeout(limit, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(None),
     }
 }

@@ -150,7 +150,9 @@ mod tests {
         check("{\"id\": 3, \"op\": \"room.fly\"}", (3, "unknown_operation", "", false));
         check("{\"id\": 3, \"op\": \"room.get\"}", (3, "invalid_request", "room", false));
         check("{\"id\": 3, \"op\": \"room.get\", \"params\": [\"r\"]}", (3, "invalid_request", "", false));
-        let send = |content: &str| format!("{{\"id\":3,\"op\":\"message.send\",\"params\":{{\"room\":\"r\",\"content\":{content}}}}}");
+        let send = |content: &str| {
+            format!("{{\"id\":3,\"op\":\"message.send\",\"params\":{{\"room\":\"r\",\"content\":{content}}}}}")
+        };
         check(&send("{\"type\":\"text\",\"text\":5}"), (3, "invalid_request", "content.text", false));
         check(&send("5"), (3, "invalid_request", "content", false));
     }

@@ -56,7 +56,7 @@ async fn the_document_describes_every_route() {
                 assert!(!response["x-codes"].as_array().unwrap().is_empty(), "{place} {status}");
             }
             let is_open = operation["security"] == serde_json::json!([]);
-            assert_eq!(is_open, !responses.contains_key("401") || path.contains("/auth/") , "{place}");
+            assert!(is_open || responses.contains_key("401"), "{place}");
 
             // What is described is there: without a token or a handshake it refuses, but not as unknown.
             let concrete = path.replace("{seq}", "1").replace(['{', '}'], "");

@@ -60,9 +60,9 @@ pub fn check_problem(problem: &Value) -> String {
     assert_eq!(problem["title"], known.en);
     assert_eq!(problem["retryable"], known.retryable);
     assert!(problem["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{problem}");
-    let has_errors = problem["errors"].as_array().is_some_and(|errors| {
-        errors.iter().all(|error| error["field"].is_string() && error["message"].is_string())
-    });
+    let has_errors = problem["errors"]
+        .as_array()
+        .is_some_and(|errors| errors.iter().all(|error| error["field"].is_string() && error["message"].is_string()));
     assert!(problem["errors"].is_null() || has_errors, "{problem}");
     assert_eq!(problem["retry_after_ms"].is_u64(), code == "rate_limited", "{problem}");
     code.to_owned()

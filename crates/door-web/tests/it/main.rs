@@ -1,5 +1,7 @@
 //! The native door over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod codes;
 mod documents;
 mod http;

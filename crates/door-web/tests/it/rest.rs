@@ -63,7 +63,9 @@ async fn rooms_members_and_events_are_paged() {
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = world.call("ann", &format!("GET /v1/rooms/flock/members?limit=3{cursor}"), Value::Null).await.ok();
-        found.extend(page["members"].as_array().unwrap().iter().map(|member| member["user"]["id"].as_str().unwrap().to_owned()));
+        found.extend(
+            page["members"].as_array().unwrap().iter().map(|member| member["user"]["id"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page["next"].as_str() else { break };
         cursor = format!("&cursor={next}");
     }
@@ -73,13 +75,21 @@ async fn rooms_members_and_events_are_paged() {
     assert_eq!((page["users"].as_array().unwrap().len(), page["next"].is_string()), (5, true));
     let page = world.call("ann", "GET /v1/users?ids=ann,%20user1,nobody", Value::Null).await.ok();
     assert_eq!(page["users"].as_array().unwrap().len(), 2);
-    for line in ["GET /v1/rooms/flock/members?cursor=none", "GET /v1/rooms?cursor=none", "GET /v1/users?limit=x",
-        "GET /v1/users?limit=0", "GET /v1/users?ids=a&query=b", "GET /v1/rooms/flock/messages/x", "GET /v1/statistics?days=x"]
-    {
+    for line in [
+        "GET /v1/rooms/flock/members?cursor=none",
+        "GET /v1/rooms?cursor=none",
+        "GET /v1/users?limit=x",
+        "GET /v1/users?limit=0",
+        "GET /v1/users?ids=a&query=b",
+        "GET /v1/rooms/flock/messages/x",
+        "GET /v1/statistics?days=x",
+    ] {
         let answer = world.call("ann", line, Value::Null).await;
         let expected = if line.contains("messages") { "method_not_allowed" } else { "invalid_request" };
         assert_eq!(answer.code(), expected, "{line}");
     }
+    let wrong = world.call("ann", "GET /v1/users/%ff", Value::Null).await;
+    assert_eq!((wrong.code().as_str(), &wrong.json()["errors"][0]["field"]), ("invalid_request", &json!("user")));
     let wrong = world.call("ann", "DELETE /v1/rooms/flock/messages/x", Value::Null).await;
     assert_eq!((wrong.code().as_str(), &wrong.json()["errors"][0]["field"]), ("invalid_request", &json!("seq")));
 
@@ -119,7 +129,8 @@ async fn every_answer_has_its_headers() {
     let mut setting = Setting::default();
     setting.door.allowed_origins = vec!["https://app.example".to_owned()];
     let world = World::with(setting, &["ann"]).await;
-    for line in ["GET /", "GET /v1/server", "GET /v1/nothing", "GET /livez", "GET /readyz", "GET /v1/docs", "DELETE /"] {
+    for line in ["GET /", "GET /v1/server", "GET /v1/nothing", "GET /livez", "GET /readyz", "GET /v1/docs", "DELETE /"]
+    {
         let answer = world.call("", line, Value::Null).await;
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{line}");
         assert!(answer.header("x-request-id").is_some(), "{line}");
@@ -134,7 +145,10 @@ async fn every_answer_has_its_headers() {
     let allowed = async |origin: &str, line: &str, preflight: bool| {
         let mut headers = vec![("origin", origin)];
         if preflight {
-            headers.extend([("access-control-request-method", "POST"), ("access-control-request-headers", "content-type")]);
+            headers.extend([
+                ("access-control-request-method", "POST"),
+                ("access-control-request-headers", "content-type"),
+            ]);
         }
         request(world.address, line, &headers, b"").await
     };
@@ -184,12 +198,13 @@ async fn slow_and_greedy_clients_are_cut_off() {
     let world = World::with(setting, &[]).await;
     // A head that trickles in, byte by byte, for ever.
     let mut slow = TcpStream::connect(world.address).await.unwrap();
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(10));
     let trickle = async {
         for byte in b"GET / HTTP/1.1\r\nx-slow: ".iter().chain(std::iter::repeat(&b'x')) {
             if slow.write_all(&[*byte]).await.is_err() {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            pace.tick().await;
         }
     };
     timeout(PATIENCE, trickle).await.expect("the connection is closed");

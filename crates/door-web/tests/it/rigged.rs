@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, ROOM_MEMBERS_MAX, RoomId, Seq, SeqRange, Target,
-    Timestamp, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, ROOM_MEMBERS_MAX, RoomId, Seq, SeqRange,
+    Target, Timestamp, User, UserId,
 };
 use engine::{Clock, SystemClock};
 use smol_str::SmolStr;
-use storage::{
-    Changed, Commit, JournalEntry, Memory, Membership, Outcome, RoomSnapshot, Store, StoreError, Unit,
-};
+use storage::{Changed, Commit, JournalEntry, Membership, Memory, Outcome, RoomSnapshot, Store, StoreError, Unit};
 use tokio::sync::mpsc;
 
 /// What goes wrong.

@@ -76,7 +76,11 @@ impl Socket {
                 Came::Frame(frame) if frame["push"].is_string() => self.pushes.push_back(frame),
                 Came::Frame(frame) => {
                     assert_eq!(frame["id"], id, "{frame}");
-                    return if frame["error"].is_null() { Ok(frame["result"].clone()) } else { Err(frame["error"].clone()) };
+                    return if frame["error"].is_null() {
+                        Ok(frame["result"].clone())
+                    } else {
+                        Err(frame["error"].clone())
+                    };
                 }
                 Came::Closed(code) => panic!("closed with {code:?} before the response"),
             }

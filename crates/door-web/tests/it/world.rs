@@ -31,7 +31,8 @@ impl Default for Setting {
     fn default() -> Self {
         let many = 10_000.try_into().unwrap();
         let mut engine = EngineOptions::new(app("default"));
-        (engine.requests_per_second, engine.requests_burst, engine.password_attempts_per_minute) = (10_000, 10_000, 1000);
+        (engine.requests_per_second, engine.requests_burst, engine.password_attempts_per_minute) =
+            (10_000, 10_000, 1000);
         engine.refresh_grace_ms = 0;
         engine.presence_grace_ms = 0;
         let door = DoorOptions { sign_ins_per_minute: many, refreshes_per_minute: many, ..DoorOptions::default() };

@@ -7,14 +7,22 @@ use crate::calendar::moment;
 
 /// Writes an answer to standard output.
 pub fn print(answer: &AdminAnswer, json: bool) -> io::Result<()> {
-    let text = if json { as_json(answer)? } else { as_text(answer) };
-    io::stdout().lock().write_all(text.as_bytes())
+    put(&if json { as_json(answer)? } else { as_text(answer) })
+}
+
+/// Writes text to standard output. A reader that has had enough (`| head`) is no error.
+pub fn put(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 /// The answer without the name of its kind: what was asked for is known.
 fn as_json(answer: &AdminAnswer) -> io::Result<String> {
     let value = match answer {
-        AdminAnswer::Users(rows) => serde_json::to_string_pretty(rows),
+        AdminAnswer::Users { rows, .. } => serde_json::to_string_pretty(rows),
         AdminAnswer::User(row) => serde_json::to_string_pretty(row),
         AdminAnswer::Rooms(rows) => serde_json::to_string_pretty(rows),
         AdminAnswer::Room { room, members } => {
@@ -32,7 +40,10 @@ fn as_json(answer: &AdminAnswer) -> io::Result<String> {
 
 fn as_text(answer: &AdminAnswer) -> String {
     match answer {
-        AdminAnswer::Users(rows) => table(&USER_COLUMNS, &rows.iter().map(user).collect::<Vec<_>>()),
+        AdminAnswer::Users { rows, next } => {
+            let more = next.as_ref().map(|id| format!("… more with --after {id} / 更多请加 --after {id}\n"));
+            table(&USER_COLUMNS, &rows.iter().map(user).collect::<Vec<_>>()) + &more.unwrap_or_default()
+        }
         AdminAnswer::User(row) => card(&USER_COLUMNS, &user(row)),
         AdminAnswer::Rooms(rows) => table(&ROOM_COLUMNS, &rows.iter().map(room).collect::<Vec<_>>()),
         AdminAnswer::Room { room: row, members } => {

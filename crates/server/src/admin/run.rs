@@ -37,7 +37,8 @@ pub async fn run(context: &AdminContext, command: AdminCommand) -> Result<AdminA
             let after = after.map(|after| user_id(&after)).transpose()?;
             let users =
                 operator.users(&app_id(app.as_deref())?, &query, after.as_ref(), usize::try_from(limit)?).await?;
-            Ok(AdminAnswer::Users(users.items.iter().map(user_row).collect()))
+            let next = users.next.map(|id| id.to_string());
+            Ok(AdminAnswer::Users { rows: users.items.iter().map(user_row).collect(), next })
         }
         AdminCommand::UserShow { app, id } => show_user(&operator, &app_id(app.as_deref())?, &user_id(&id)?).await,
         AdminCommand::UserPassword { app, id, password } => {

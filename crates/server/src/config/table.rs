@@ -150,7 +150,7 @@ pub const OPTIONS: &[Definition] = &[
     option!(store_readers: number(1, 64), "4", "connections",
         "Reads of the store that run at the same time, each on a connection of its own",
         "同时进行的存储读取数,每个使用独立连接"),
-    option!(store_writer_cache_kib: number(256, 16_777_216), "16384", "KiB",
+    option!(store_writer_cache_kib: number(256, 16_777_216), "32768", "KiB",
         "Page cache of the connection that writes to the store",
         "存储写连接的页缓存"),
     option!(store_reader_cache_kib: number(256, 16_777_216), "2048", "KiB",

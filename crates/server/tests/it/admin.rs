@@ -1,6 +1,8 @@
 //! Admin commands, with the server running and without.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -41,6 +43,7 @@ fn check_commands(data: &Path) {
     assert_eq!(ids(admin_json(data, &["user", "list"], "")), ["bob", "lin"]);
     assert_eq!(ids(admin_json(data, &["user", "list", "--query", "li"], "")), ["lin"]);
     assert_eq!(ids(admin_json(data, &["user", "list", "--after", "bob", "--limit", "1"], "")), ["lin"]);
+    assert!(admin(data, &["user", "list", "--limit", "1"], "").ok().contains("more with --after bob"));
     assert!(admin(data, &["user", "list"], "").ok().starts_with("ID   NAME    KIND    ADMIN"));
     assert!(admin(data, &["user", "show", "lin"], "").ok().contains("name      Lin 林"));
     let nobody = admin(data, &["user", "show", "nobody"], "").failed();
@@ -96,6 +99,33 @@ fn commands_work_beside_a_running_server() {
         shown["members"].as_array().unwrap().iter().map(|row| (&row["user"], &row["state"])).collect();
     assert_eq!(members, [(&json!("bob"), &json!("invited")), (&json!("lin"), &json!("joined"))]);
     server.stop();
+}
+
+#[test]
+fn another_version_of_the_command_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    for line in ["{\"version\":99,\"command\":{\"do\":\"app_list\"}}\n", "nonsense\n"] {
+        let mut stream = UnixStream::connect(folder.path().join("admin.sock")).unwrap();
+        stream.write_all(line.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("is of another version"), "{answer}");
+    }
+    server.stop();
+}
+
+#[test]
+fn data_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::start(folder.path()).stop();
+    let database = rusqlite::Connection::open(folder.path().join("starling.db")).unwrap();
+    database.execute("INSERT INTO migration (number, applied_at) VALUES (999, 0)", []).unwrap();
+    drop(database);
+    let bytes = std::fs::read(folder.path().join("starling.db")).unwrap();
+    let said = admin(folder.path(), &["user", "list"], "").failed();
+    assert!(said.contains("schema 999") && said.contains("use a newer program"), "{said}");
+    assert!(std::fs::read(folder.path().join("starling.db")).unwrap() == bytes);
 }
 
 #[test]

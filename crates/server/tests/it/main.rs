@@ -10,3 +10,4 @@ mod http;
 mod process;
 mod reference;
 mod serve;
+mod socket;

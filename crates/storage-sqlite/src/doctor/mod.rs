@@ -10,7 +10,7 @@ mod room_log;
 use std::fmt;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::connection::{database_path, open_reader};
 use crate::error::{Fault, OpenError};
@@ -121,21 +121,31 @@ pub fn doctor(folder: &Path) -> Result<Vec<Finding>, OpenError> {
     if !database.is_file() {
         return Err(OpenError::Missing);
     }
-    let db = open_reader(&database, CACHE_KIB)?;
+    match examine_file(&database) {
+        // So damaged that not even the schema can be read.
+        Err(OpenError::Sqlite(error)) if is_corrupt(&error) => {
+            Ok(vec![Finding { rule: Rule::Integrity, subject: "the file".into(), problem: error.to_string() }])
+        }
+        result => result,
+    }
+}
+
+fn examine_file(database: &Path) -> Result<Vec<Finding>, OpenError> {
+    let db = open_reader(database, CACHE_KIB)?;
     let schema = check_schema(&db)?;
     if schema != SCHEMA {
         return Err(OpenError::Damaged(format!("the database has schema {schema}: open it once to bring it to {SCHEMA}")));
     }
     db.execute_batch("BEGIN")?;
-    let findings = examine(&db)?;
+    let findings = examine(&db);
     db.execute_batch("COMMIT")?;
     Ok(findings)
 }
 
-fn examine(db: &Connection) -> Result<Vec<Finding>, OpenError> {
+fn examine(db: &Connection) -> Vec<Finding> {
     let mut findings = Findings::default();
-    check_integrity(db, &mut findings)?;
-    let checks: [fn(&Connection, &mut Findings) -> Result<(), Fault>; 6] = [
+    let checks: [fn(&Connection, &mut Findings) -> Result<(), Fault>; 7] = [
+        check_integrity,
         check_references,
         accounts::check_words,
         accounts::check_followers,
@@ -147,13 +157,18 @@ fn examine(db: &Connection) -> Result<Vec<Finding>, OpenError> {
         match check(db, &mut findings) {
             Ok(()) => {}
             // A table that can't be read to its end is a finding; the other checks still have something to say.
+            Err(Fault::Sqlite(error)) if is_corrupt(&error) => findings.add(Rule::Integrity, "the file", error),
             Err(fault) => findings.add(Rule::Readable, "a table", fault),
         }
         if findings.0.len() >= FINDINGS_MAX {
             break;
         }
     }
-    Ok(findings.0)
+    findings.0
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// What has been found so far.
@@ -168,7 +183,7 @@ impl Findings {
     }
 }
 
-fn check_integrity(db: &Connection, findings: &mut Findings) -> Result<(), OpenError> {
+fn check_integrity(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
     let mut statement = db.prepare(&format!("PRAGMA integrity_check({SQLITE_LINES_MAX})"))?;
     let mut lines = statement.query([])?;
     while let Some(line) = lines.next()? {

@@ -3,8 +3,6 @@
 //! There are two ways to the rooms that may have changed: the journal since then, or all rooms of the user. The shorter
 //! one is taken. Either way each room found is looked at closely, so both give the same answer.
 
-use std::collections::BTreeSet;
-
 use domain::{AppId, CommitNumber, MemberState, SeqRange, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::{Changed, ListedRoom, record};
@@ -17,6 +15,8 @@ use crate::rows::{self, UserIds};
 
 /// Commits that are worth reading before it is known how many rooms the user has.
 const COMMITS_SHORT: u64 = 256;
+/// Rooms of a journal that are looked up one by one; more of them are held against all rooms of the user.
+const LOOKED_UP_MAX: usize = 32;
 
 pub(crate) fn changed(
     db: &Connection,
@@ -61,24 +61,33 @@ fn candidates(
     head: CommitNumber,
 ) -> Result<Vec<RoomKey>, Fault> {
     let commits = head.0 - since.0;
-    if commits <= COMMITS_SHORT {
-        return from_journal(db, app, since);
+    let short = if commits <= COMMITS_SHORT { Some(from_journal(db, app, since)?) } else { None };
+    if let Some(rooms) = short.as_ref().filter(|rooms| rooms.len() <= LOOKED_UP_MAX) {
+        return Ok(rooms.clone());
     }
-    let mut statement = db.prepare_cached("SELECT room FROM member WHERE user = ?")?;
-    let mine = statement.query_map([user], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
-    if commits < mine.len() as u64 { from_journal(db, app, since) } else { Ok(mine) }
+    let mut statement = db.prepare_cached("SELECT room FROM member WHERE user = ? ORDER BY room")?;
+    let mine = statement.query_map([user], |row| row.get(0))?.collect::<Result<Vec<RoomKey>, _>>()?;
+    let changed = match short {
+        Some(rooms) => rooms,
+        None if commits < mine.len() as u64 => from_journal(db, app, since)?,
+        None => return Ok(mine),
+    };
+    Ok(mine.into_iter().filter(|room| changed.binary_search(room).is_ok()).collect())
 }
 
+/// The rooms of the journal since a commit, ascending.
 fn from_journal(db: &Connection, app: AppKey, since: CommitNumber) -> Result<Vec<RoomKey>, Fault> {
     let mut statement = db.prepare_cached("SELECT rooms, touched FROM journal WHERE key > ? AND key <= ?")?;
     let last = journal_key(app, CommitNumber(u64::MAX));
     let mut commits = statement.query([journal_key(app, since), last])?;
-    let mut rooms = BTreeSet::new();
+    let mut rooms = Vec::new();
     while let Some(row) = commits.next()? {
         rooms.extend(unpack_ranges(row.get_ref(0)?.as_blob().map_err(rows::sqlite)?)?.iter().map(|part| part.room));
         rooms.extend(unpack_rooms(row.get_ref(1)?.as_blob().map_err(rows::sqlite)?)?);
     }
-    Ok(rooms.into_iter().collect())
+    rooms.sort_unstable();
+    rooms.dedup();
+    Ok(rooms)
 }
 
 /// The last commit that changed a room for a user, if they have to do with it.

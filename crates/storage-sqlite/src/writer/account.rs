@@ -254,7 +254,7 @@ fn revoke(db: &Connection, user: UserKey, device: &DeviceId, told: &mut Told) ->
 
 /// A device that has ended sends no repeats.
 fn end_window(state: &mut State, app: &AppId, device: &DeviceId) -> Result<(), Fault> {
-    let State { db, caches, windows } = state;
+    let State { db, caches, windows, .. } = state;
     if let Some(app) = caches.app(db, app)?
         && let Some(device) = caches.find_device(db, app.key, device)?
     {

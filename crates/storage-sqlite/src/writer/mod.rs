@@ -27,9 +27,10 @@ use self::caches::Caches;
 use self::group::Group;
 use self::room::Verdict;
 use self::windows::Windows;
-use crate::connection::open_writer;
+use crate::connection::{database_path, open_writer};
 use crate::error::{Fault, OpenError};
 use crate::options::Options;
+use crate::scrub::{self, Scrub};
 
 /// Units in one transaction.
 const GROUP_UNITS_MAX: usize = 1024;
@@ -45,6 +46,10 @@ const WAL_PAGES_FORCED: i64 = 4 * WAL_PAGES_MAX;
 const WAL_PAGES_IDLE: i64 = 1_000;
 /// Units between two looks at the length of the WAL.
 const WAL_LOOK_UNITS: usize = 512;
+/// Pages that are wiped in one go after a redaction.
+const SCRUB_SLICE_PAGES: u64 = 4_096;
+/// Slices that closing waits for; what is left is done by the next run.
+const SCRUB_CLOSING_SLICES: usize = 64;
 /// How long nothing comes before the writer is idle.
 const IDLE_MS: u64 = 1_000;
 
@@ -86,13 +91,18 @@ struct State {
     db: Connection,
     caches: Caches,
     windows: Windows,
+    /// Whether the group that is being written redacts something.
+    redacts: bool,
+    /// Whether it is noted in the database that a pass of [`Scrub`] is due.
+    scrub_noted: bool,
 }
 
 impl State {
     fn open(folder: &std::path::Path, options: &Options) -> Result<Self, OpenError> {
         let db = open_writer(folder, options)?;
         let windows = Windows::rebuild(&db)?;
-        Ok(Self { db, caches: Caches::new(), windows })
+        let scrub_noted = scrub::is_noted(&db)?;
+        Ok(Self { db, caches: Caches::new(), windows, redacts: false, scrub_noted })
     }
 }
 
@@ -109,6 +119,7 @@ pub(crate) struct Writer {
     /// Length of the WAL at which the next checkpoint is tried.
     checkpoint_at: i64,
     wal_may_be_long: bool,
+    scrub: Scrub,
     /// Held as long as this exists.
     _lock: File,
 }
@@ -122,17 +133,23 @@ impl Writer {
         feed: Arc<Mutex<Feed>>,
         pages_max: Arc<AtomicU32>,
     ) -> Result<Self, OpenError> {
-        let state = Some(State::open(&folder, &options)?);
+        // Before any connection, and kept longer than all of them.
+        let mut scrub = Scrub::open(&database_path(&folder))?;
+        let state = State::open(&folder, &options)?;
+        if state.scrub_noted {
+            scrub.ask();
+        }
         Ok(Self {
             folder,
             options,
-            state,
+            state: Some(state),
             feed,
             pages_max,
             pages_max_set: 0,
             units_since_look: 0,
             checkpoint_at: WAL_PAGES_MAX,
             wal_may_be_long: true,
+            scrub,
             _lock: lock,
         })
     }
@@ -279,6 +296,9 @@ impl Writer {
         if let Some(state) = &mut self.state {
             state.caches.tidy();
             state.windows.tidy();
+            if std::mem::take(&mut state.redacts) {
+                self.scrub.ask();
+            }
         }
         if self.units_since_look < WAL_LOOK_UNITS {
             return;
@@ -292,14 +312,43 @@ impl Writer {
         let done = self.checkpoint(mode).is_some_and(|(length, moved)| length == moved);
         // A finished checkpoint lets the next commit begin the WAL anew, if no reader still reads it.
         self.checkpoint_at = if done { WAL_PAGES_MAX } else { length + WAL_PAGES_RETRY };
+        if done {
+            self.wipe();
+        }
     }
 
     fn look_when_idle(&mut self) {
         self.wal_may_be_long = false;
-        if let Some((length, moved)) = self.checkpoint("NOOP")
+        if self.scrub.is_due() {
+            // Old pages in the WAL's file are wiped by making it empty.
+            if self.checkpoint("TRUNCATE") == Some((0, 0)) {
+                self.wipe();
+            }
+            self.wal_may_be_long = self.scrub.is_due();
+        } else if let Some((length, moved)) = self.checkpoint("NOOP")
             && length - moved > WAL_PAGES_IDLE
         {
             self.checkpoint("PASSIVE");
+        }
+    }
+
+    /// Wipes a slice of the file. Everything of the WAL is in the file.
+    fn wipe(&mut self) {
+        let Some(state) = self.state.as_mut().filter(|_| self.scrub.is_due()) else { return };
+        let done = state
+            .db
+            .execute_batch("PRAGMA shrink_memory")
+            .map_err(Fault::from)
+            .and_then(|()| self.scrub.step(SCRUB_SLICE_PAGES).map_err(|_| Fault::Damaged("the file can't be wiped")))
+            .and_then(|done| {
+                if done {
+                    scrub::note(&state.db, false)?;
+                    state.scrub_noted = false;
+                }
+                Ok(())
+            });
+        if let Err(error) = done {
+            tracing::warn!(%error, "unused bytes of the database could not be wiped");
         }
     }
 
@@ -316,7 +365,12 @@ impl Writer {
         if let Err(error) = write_windows(state) {
             tracing::warn!(%error, "windows could not be written while closing");
         }
-        self.checkpoint("TRUNCATE");
+        if self.checkpoint("TRUNCATE") == Some((0, 0)) {
+            for _ in 0..SCRUB_CLOSING_SLICES {
+                self.wipe();
+            }
+            self.checkpoint("TRUNCATE");
+        }
         self.state = None;
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).sender = None;
     }
@@ -332,6 +386,10 @@ fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault
         outcomes.push(write_unit(state, &mut group, unit)?);
     }
     let commits = group.finish(state)?;
+    if state.redacts && !state.scrub_noted {
+        scrub::note(&state.db, true)?;
+        state.scrub_noted = true;
+    }
     state.db.execute_batch("COMMIT")?;
     Ok((outcomes, commits))
 }

@@ -33,7 +33,7 @@ pub(super) fn recall(
     client_id: &ClientId,
     fingerprint: u64,
 ) -> Result<Option<Outcome>, Fault> {
-    let State { db, caches, windows } = state;
+    let State { db, caches, windows, .. } = state;
     let Some(app) = caches.app(db, app)? else { return Ok(None) };
     let Some(device) = caches.find_device(db, app.key, device)? else { return Ok(None) };
     let Some(answer) = windows.recall(db, device, client_id)? else { return Ok(None) };
@@ -106,7 +106,8 @@ pub(super) fn write(
     at: Timestamp,
     work: RoomWork,
 ) -> Result<Outcome, Fault> {
-    let State { db, caches, windows } = state;
+    state.redacts |= work.changes.events.iter().any(|event| matches!(event, EventBody::Redaction { .. }));
+    let State { db, caches, windows, .. } = state;
     let (app_id, app) = app;
     let name: RoomName = (app.key, work.room);
     if let Some(new) = &work.changes.create {

@@ -22,8 +22,8 @@ use crate::window::{Answer, DeviceWindow};
 const FLUSH_WORK: u64 = 50_000;
 /// Events and commits after which it is noted how far windows are written.
 const NOTE_WORK: u64 = 4_096;
-/// Client ids of all windows that are kept in memory (about 120 bytes each).
-const ENTRIES_MAX: usize = 200_000;
+/// Windows that are kept in memory (up to about 20 KB each, if full).
+const WINDOWS_MAX: usize = 2_048;
 /// Rows of one window; then they are written anew as one.
 const CHUNKS_MAX: usize = 16;
 
@@ -41,7 +41,6 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Windows {
     windows: Generations<DeviceKey, DeviceWindow>,
-    entries: usize,
     /// Oldest first.
     waiting: VecDeque<Waiting>,
     work: u64,
@@ -52,8 +51,7 @@ impl Windows {
     /// The windows as they were when the last commit was written.
     pub(super) fn rebuild(db: &Connection) -> Result<Self, Fault> {
         let mut windows = Self {
-            windows: Generations::new(usize::MAX),
-            entries: 0,
+            windows: Generations::new(WINDOWS_MAX),
             waiting: VecDeque::new(),
             work: 0,
             noted_at_work: 0,
@@ -131,7 +129,6 @@ impl Windows {
             }
             window.unwritten = 0;
             window.written_to = window.last_commit();
-            self.entries += window.len();
             self.windows.insert(device, window);
         }
         Ok(self.windows.get_mut(&device).expect("it was put there"))
@@ -157,8 +154,7 @@ impl Windows {
         let since = answer.commit;
         let window = self.window(db, device)?;
         let first = window.unwritten == 0;
-        let grown = window.remember(answer);
-        self.entries += grown;
+        window.remember(answer);
         if first {
             self.waiting.push_back(Waiting { device, app, since, at_work: self.work });
         }
@@ -167,9 +163,7 @@ impl Windows {
 
     /// Forgets a device that has ended.
     pub(super) fn forget(&mut self, db: &Connection, device: DeviceKey) -> Result<(), Fault> {
-        if let Some(window) = self.windows.remove(&device) {
-            self.entries -= window.len();
-        }
+        self.windows.remove(&device);
         db.prepare_cached("DELETE FROM device_window WHERE device = ?")?.execute([device])?;
         Ok(())
     }
@@ -183,7 +177,8 @@ impl Windows {
         all: bool,
     ) -> Result<(), Fault> {
         self.work += work;
-        let all = all || self.entries > ENTRIES_MAX;
+        // Those that will be forgotten after the group must be written by then.
+        let all = all || self.windows.is_full();
         while let Some(next) = self.waiting.front() {
             if !all && next.at_work + FLUSH_WORK > self.work {
                 break;
@@ -219,10 +214,7 @@ impl Windows {
 
     /// Forgets windows that were not used lately, if there are too many. After the commit of a group.
     pub(super) fn tidy(&mut self) {
-        if self.entries > ENTRIES_MAX {
-            self.windows.rotate();
-            self.entries = self.windows.values_mut().map(|(_, window)| window.len()).sum();
-        }
+        self.windows.tidy();
     }
 }
 
