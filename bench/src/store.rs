@@ -39,7 +39,8 @@ pub fn measure() {
 }
 
 async fn run(folder: &Path, messages: u64) -> Value {
-    let options = Options { secure_delete: std::env::var_os("STARLING_BENCH_FAST_DELETE").is_none(), ..Options::default() };
+    let options =
+        Options { secure_delete: std::env::var_os("STARLING_BENCH_FAST_DELETE").is_none(), ..Options::default() };
     let town = Arc::new(Town::new());
     let opened = SqliteStore::open(folder, &options).expect("the store opens");
     let mut store: Arc<dyn Store> = Arc::new(opened);

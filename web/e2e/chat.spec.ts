@@ -81,9 +81,12 @@ test('a long conversation scrolls both ways and jumps to the latest', async ({ s
   await expect(ada.status('message 120', 'Read')).toBeVisible()
 
   // What is being read does not move when a page comes in above it.
+  await expect.poll(() => bob.stored()).toContain('"unread":0')
+  await bob.page.reload()
+  await expect(bob.message('message 120')).toBeInViewport()
   await expect(bob.message('message 50')).toHaveCount(0)
   const place = (text: string) => bob.message(text).evaluate((row) => row.getBoundingClientRect().top)
-  const read = 'message 95'
+  const read = 'message 85'
   const before = await bob.message(read).evaluate((row) => {
     row.scrollIntoView({ block: 'start' })
     return row.getBoundingClientRect().top

@@ -8,6 +8,22 @@ const PASSWORD = 'correct horse battery'
 const SHOTS = fileURLToPath(new URL('./screenshots/', import.meta.url))
 mkdirSync(SHOTS, { recursive: true })
 
+/** Everything in the page's databases, as text. Runs in the page. */
+async function stored(): Promise<string> {
+  const done = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  let text = ''
+  for (const { name } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name ?? ''))
+    for (const store of database.objectStoreNames) text += JSON.stringify(await done(database.transaction(store).objectStore(store).getAll()))
+    database.close()
+  }
+  return text
+}
+
 export class Person {
   constructor(
     readonly id: string,
@@ -85,6 +101,11 @@ export class Person {
     await this.message(text).focus()
     await this.message(text).press('Enter')
     await this.page.getByRole('menu').getByRole('menuitem', { name: action }).click()
+  }
+
+  /** What this browser keeps of the conversations, as text. */
+  stored(): Promise<string> {
+    return this.page.evaluate(stored)
   }
 
   async shot(name: string): Promise<void> {

@@ -1,21 +1,5 @@
 import { expect, test } from './fixture'
 
-/** Everything in the page's databases, as text. Runs in the page. */
-async function stored(): Promise<string> {
-  const done = <T>(request: IDBRequest<T>) =>
-    new Promise<T>((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result)
-      request.onerror = () => reject(request.error)
-    })
-  let text = ''
-  for (const { name } of await indexedDB.databases()) {
-    const database = await done(indexedDB.open(name ?? ''))
-    for (const store of database.objectStoreNames) text += JSON.stringify(await done(database.transaction(store).objectStore(store).getAll()))
-    database.close()
-  }
-  return text
-}
-
 test('written offline, each message arrives once and in order', async ({ server, person }) => {
   const ada = await (await person('ada', 'Ada')).register(server.url)
   const bob = await (await person('bob', 'Bob')).register(server.url)
@@ -75,8 +59,8 @@ test('the client opens without the server, shows what it knows, and sends later'
   await expect(ada.message('known before').getByRole('img', { name: /Sent|Delivered/ })).toBeVisible()
   // The client's files, the conversation and the names are kept on this device.
   await expect.poll(() => ada.page.evaluate(async () => Boolean(await (await caches.open('starling-shell-1')).match('/')))).toBe(true)
-  await expect.poll(() => ada.page.evaluate(stored)).toContain('known before')
-  await expect.poll(() => ada.page.evaluate(stored)).toContain('"display_name":"Bob"')
+  await expect.poll(() => ada.stored()).toContain('known before')
+  await expect.poll(() => ada.stored()).toContain('"display_name":"Bob"')
 
   await server.kill()
   await ada.page.reload()

@@ -5,6 +5,7 @@
 //! error gets its code. Permission, limits of content and rates are the engine's.
 
 mod account;
+mod ask;
 mod assets;
 mod convert;
 mod cursor;

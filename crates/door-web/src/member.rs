@@ -7,12 +7,12 @@ use domain::{Action, Actor, Level};
 use engine::{MEMBERS_PAGE_MAX, Members};
 use wire::{Code, MemberPage, MemberRange, MemberRef, Plain, Receipt, SetLevel};
 
+use crate::ask::Ask;
 use crate::convert::{from_wire, to_wire};
 use crate::document::errors;
 use crate::door::Door;
 use crate::extract::{Caller, Keyed, OptionalKeyed, Params, Segments, answer, repeatable_answer};
 use crate::failure::Failure;
-use crate::room;
 
 /// Members in a page, if the asker doesn't say.
 const PAGE_DEFAULT: usize = 100;
@@ -45,7 +45,7 @@ pub(crate) async fn post_member(
     Segments(room): Segments<String>,
     Keyed(request): Keyed<MemberRef>,
 ) -> Result<Response, Failure> {
-    let receipt = invite(&door, &actor, &room, request).await?;
+    let receipt = invite(&room, &request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn patch_member(
     Segments((room, user)): Segments<(String, String)>,
     Keyed(request): Keyed<SetLevel>,
 ) -> Result<Response, Failure> {
-    let receipt = set_level(&door, &actor, &room, &user, request).await?;
+    let receipt = set_level(&room, &user, &request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn delete_member(
     Segments((room, user)): Segments<(String, String)>,
     OptionalKeyed(request): OptionalKeyed<Plain>,
 ) -> Result<Response, Failure> {
-    let receipt = remove(&door, &actor, &room, &user, request).await?;
+    let receipt = remove(&room, &user, &request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -94,29 +94,17 @@ pub(crate) async fn list(door: &Door, actor: &Actor, room: &str, range: MemberRa
     Ok(MemberPage { members: page.items.iter().map(to_wire::member).collect(), next })
 }
 
-pub(crate) async fn invite(door: &Door, actor: &Actor, room: &str, request: MemberRef) -> Result<Receipt, Failure> {
+pub(crate) fn invite(room: &str, request: &MemberRef) -> Result<Ask, Failure> {
     let user = from_wire::user_id(&request.user)?;
-    room::act(door, actor, room, Action::Invite { user }, request.client_id.as_deref()).await
+    Ask::new(room, Action::Invite { user }, request.client_id.as_deref())
 }
 
-pub(crate) async fn remove(
-    door: &Door,
-    actor: &Actor,
-    room: &str,
-    user: &str,
-    request: Plain,
-) -> Result<Receipt, Failure> {
+pub(crate) fn remove(room: &str, user: &str, request: &Plain) -> Result<Ask, Failure> {
     let user = from_wire::user_id(user)?;
-    room::act(door, actor, room, Action::Remove { user }, request.client_id.as_deref()).await
+    Ask::new(room, Action::Remove { user }, request.client_id.as_deref())
 }
 
-pub(crate) async fn set_level(
-    door: &Door,
-    actor: &Actor,
-    room: &str,
-    user: &str,
-    request: SetLevel,
-) -> Result<Receipt, Failure> {
+pub(crate) fn set_level(room: &str, user: &str, request: &SetLevel) -> Result<Ask, Failure> {
     let action = Action::SetLevel { user: from_wire::user_id(user)?, level: Level(request.level) };
-    room::act(door, actor, room, action, request.client_id.as_deref()).await
+    Ask::new(room, action, request.client_id.as_deref())
 }

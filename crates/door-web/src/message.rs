@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{Action, Actor};
+use domain::Action;
 use smol_str::SmolStr;
 use wire::{Code, DeleteMessage, EditMessage, Receipt, SendMessage};
 
+use crate::ask::Ask;
 use crate::convert::from_wire;
 use crate::document::errors;
 use crate::door::Door;
 use crate::extract::{Caller, Keyed, KeyedParams, Segments, repeatable_answer};
 use crate::failure::Failure;
-use crate::room;
 
 /// Send a message
 ///
@@ -29,7 +29,7 @@ pub(crate) async fn post_message(
     Segments(room): Segments<String>,
     Keyed(request): Keyed<SendMessage>,
 ) -> Result<Response, Failure> {
-    let receipt = send(&door, &actor, &room, request).await?;
+    let receipt = send(&room, request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::CREATED, &receipt, receipt.duplicate))
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn put_message(
     Segments((room, seq)): Segments<(String, u64)>,
     Keyed(request): Keyed<EditMessage>,
 ) -> Result<Response, Failure> {
-    let receipt = edit(&door, &actor, &room, seq, request).await?;
+    let receipt = edit(&room, seq, request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -65,37 +65,25 @@ pub(crate) async fn delete_message(
     Segments((room, seq)): Segments<(String, u64)>,
     KeyedParams(request): KeyedParams<DeleteMessage>,
 ) -> Result<Response, Failure> {
-    let receipt = delete(&door, &actor, &room, seq, request).await?;
+    let receipt = delete(&room, seq, request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
-pub(crate) async fn send(door: &Door, actor: &Actor, room: &str, request: SendMessage) -> Result<Receipt, Failure> {
+pub(crate) fn send(room: &str, request: SendMessage) -> Result<Ask, Failure> {
     let SendMessage { client_id, content, reply_to } = request;
     let reply_to = reply_to.map(from_wire::message_seq).transpose()?;
     let action = Action::Send { content: from_wire::content(content)?, reply_to };
-    room::act(door, actor, room, action, client_id.as_deref()).await
+    Ask::new(room, action, client_id.as_deref())
 }
 
-pub(crate) async fn edit(
-    door: &Door,
-    actor: &Actor,
-    room: &str,
-    seq: u64,
-    request: EditMessage,
-) -> Result<Receipt, Failure> {
+pub(crate) fn edit(room: &str, seq: u64, request: EditMessage) -> Result<Ask, Failure> {
     let EditMessage { client_id, content } = request;
     let action = Action::Edit { target: from_wire::message_seq(seq)?, content: from_wire::content(content)? };
-    room::act(door, actor, room, action, client_id.as_deref()).await
+    Ask::new(room, action, client_id.as_deref())
 }
 
-pub(crate) async fn delete(
-    door: &Door,
-    actor: &Actor,
-    room: &str,
-    seq: u64,
-    request: DeleteMessage,
-) -> Result<Receipt, Failure> {
+pub(crate) fn delete(room: &str, seq: u64, request: DeleteMessage) -> Result<Ask, Failure> {
     let DeleteMessage { client_id, reason } = request;
     let action = Action::Redact { target: from_wire::message_seq(seq)?, reason: reason.map(SmolStr::from) };
-    room::act(door, actor, room, action, client_id.as_deref()).await
+    Ask::new(room, action, client_id.as_deref())
 }

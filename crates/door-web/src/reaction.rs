@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{Action, Actor};
+use domain::Action;
 use wire::{Code, Receipt, SetReactions};
 
+use crate::ask::Ask;
 use crate::convert::from_wire;
 use crate::document::errors;
 use crate::door::Door;
 use crate::extract::{Caller, Keyed, Segments, repeatable_answer};
 use crate::failure::Failure;
-use crate::room;
 
 /// Set the own reactions on a message
 ///
@@ -29,18 +29,12 @@ pub(crate) async fn put_reactions(
     Segments((room, seq)): Segments<(String, u64)>,
     Keyed(request): Keyed<SetReactions>,
 ) -> Result<Response, Failure> {
-    let receipt = set(&door, &actor, &room, seq, request).await?;
+    let receipt = set(&room, seq, request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
-pub(crate) async fn set(
-    door: &Door,
-    actor: &Actor,
-    room: &str,
-    seq: u64,
-    request: SetReactions,
-) -> Result<Receipt, Failure> {
+pub(crate) fn set(room: &str, seq: u64, request: SetReactions) -> Result<Ask, Failure> {
     let SetReactions { client_id, keys } = request;
     let action = Action::React { target: from_wire::message_seq(seq)?, keys: from_wire::reaction_keys(keys) };
-    room::act(door, actor, room, action, client_id.as_deref()).await
+    Ask::new(room, action, client_id.as_deref())
 }

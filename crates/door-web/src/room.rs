@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wire::{Code, CreateRoom, MemberState, OpenDirect, Plain, Receipt, Room, UpdateRoom, User};
 
+use crate::ask::Ask;
 use crate::convert::{from_wire, to_wire};
 use crate::document::errors;
 use crate::door::Door;
@@ -118,7 +119,7 @@ pub(crate) async fn patch_room(
     Segments(room): Segments<String>,
     Keyed(request): Keyed<UpdateRoom>,
 ) -> Result<Response, Failure> {
-    let receipt = update(&door, &actor, &room, request).await?;
+    let receipt = update(&room, request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -137,7 +138,7 @@ pub(crate) async fn post_join(
     Segments(room): Segments<String>,
     OptionalKeyed(request): OptionalKeyed<Plain>,
 ) -> Result<Response, Failure> {
-    let receipt = join(&door, &actor, &room, request).await?;
+    let receipt = join(&room, &request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -156,7 +157,7 @@ pub(crate) async fn post_leave(
     Segments(room): Segments<String>,
     OptionalKeyed(request): OptionalKeyed<Plain>,
 ) -> Result<Response, Failure> {
-    let receipt = leave(&door, &actor, &room, request).await?;
+    let receipt = leave(&room, &request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
 }
 
@@ -170,18 +171,6 @@ pub(crate) async fn execute(
 ) -> Result<engine::Receipt, Failure> {
     let client_id = from_wire::client_id(client_id)?;
     Ok(door.engine.execute(actor, Command { room, action }, client_id).await?)
-}
-
-/// Does something in a room that is there already.
-pub(crate) async fn act(
-    door: &Door,
-    actor: &Actor,
-    room: &str,
-    action: Action,
-    client_id: Option<&str>,
-) -> Result<Receipt, Failure> {
-    let receipt = execute(door, actor, from_wire::room_id(room)?, action, client_id).await?;
-    Ok(to_wire::receipt(&receipt))
 }
 
 async fn get_by_id(door: &Door, actor: &Actor, room: RoomId) -> Result<Room, Failure> {
@@ -213,15 +202,15 @@ pub(crate) async fn get(door: &Door, actor: &Actor, room: &str) -> Result<Room, 
     get_by_id(door, actor, from_wire::room_id(room)?).await
 }
 
-pub(crate) async fn update(door: &Door, actor: &Actor, room: &str, request: UpdateRoom) -> Result<Receipt, Failure> {
+pub(crate) fn update(room: &str, request: UpdateRoom) -> Result<Ask, Failure> {
     let action = Action::Settings(from_wire::settings(request.settings));
-    act(door, actor, room, action, request.client_id.as_deref()).await
+    Ask::new(room, action, request.client_id.as_deref())
 }
 
-pub(crate) async fn join(door: &Door, actor: &Actor, room: &str, request: Plain) -> Result<Receipt, Failure> {
-    act(door, actor, room, Action::Join, request.client_id.as_deref()).await
+pub(crate) fn join(room: &str, request: &Plain) -> Result<Ask, Failure> {
+    Ask::new(room, Action::Join, request.client_id.as_deref())
 }
 
-pub(crate) async fn leave(door: &Door, actor: &Actor, room: &str, request: Plain) -> Result<Receipt, Failure> {
-    act(door, actor, room, Action::Leave, request.client_id.as_deref()).await
+pub(crate) fn leave(room: &str, request: &Plain) -> Result<Ask, Failure> {
+    Ask::new(room, Action::Leave, request.client_id.as_deref())
 }

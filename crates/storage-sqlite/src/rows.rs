@@ -199,13 +199,15 @@ pub(crate) fn load_room(db: &Connection, key: RoomKey, users: &mut UserIds) -> R
 }
 
 pub(crate) fn load_head(db: &Connection, room: RoomKey) -> Result<Head, Fault> {
-    let mut statement = db.prepare_cached("SELECT seq, messages, last_message, commit_number FROM room_head WHERE room = ?")?;
+    let mut statement =
+        db.prepare_cached("SELECT seq, messages, last_message, commit_number FROM room_head WHERE room = ?")?;
     let found = statement.query_row([room], |row| head(row, 0)).optional()?;
     found.ok_or(Fault::Damaged("a room has no head"))
 }
 
 pub(crate) fn load_cursors(db: &Connection, user: UserKey, room: RoomKey) -> Result<Option<Cursors>, Fault> {
-    let mut statement = db.prepare_cached("SELECT delivered, read, read_messages, commit_number FROM cursor WHERE key = ?")?;
+    let mut statement =
+        db.prepare_cached("SELECT delivered, read, read_messages, commit_number FROM cursor WHERE key = ?")?;
     Ok(statement.query_row([cursor_key(user, room)], |row| cursors(row, 0)).optional()?)
 }
 
@@ -249,7 +251,8 @@ pub(crate) fn event(db: &Connection, row: &Row<'_>, room: &RoomId, users: &mut U
 }
 
 pub(crate) fn keys_json(keys: &BTreeSet<SmolStr>) -> String {
-    serde_json::to_string(&keys.iter().map(SmolStr::as_str).collect::<Vec<_>>()).expect("strings can be written as JSON")
+    serde_json::to_string(&keys.iter().map(SmolStr::as_str).collect::<Vec<_>>())
+        .expect("strings can be written as JSON")
 }
 
 /// A user's reactions on an event.

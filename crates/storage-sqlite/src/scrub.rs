@@ -112,7 +112,9 @@ fn wipe_gap(page: &mut [u8], header: usize) -> bool {
         Some(0x0a | 0x0d) => 8,
         _ => return false,
     };
-    let number = |at: usize| page.get(header + at..header + at + 2).map_or(0, |two| usize::from(two[0]) << 8 | usize::from(two[1]));
+    let number = |at: usize| {
+        page.get(header + at..header + at + 2).map_or(0, |two| usize::from(two[0]) << 8 | usize::from(two[1]))
+    };
     let (cells, content) = (number(3), number(5));
     let gap = header + header_bytes + 2 * cells..content;
     // An odd header is for the doctor to find; here nothing is touched then.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
+    UserId,
 };
 use smol_str::SmolStr;
 use storage::{
@@ -44,8 +45,7 @@ impl SqliteStore {
         std::fs::create_dir_all(&folder)?;
         let lock = lock(&folder)?;
         let (feed, pages_max) = (Arc::<Mutex<Feed>>::default(), Arc::<AtomicU32>::default());
-        let writer =
-            Writer::open(folder.clone(), options.clone(), lock, Arc::clone(&feed), Arc::clone(&pages_max))?;
+        let writer = Writer::open(folder.clone(), options.clone(), lock, Arc::clone(&feed), Arc::clone(&pages_max))?;
         let readers = Pool::open(database_path(&folder), options.reader_cache_kib, options.readers)?;
         let (sender, messages) = mpsc::channel(WAITING_UNITS_MAX);
         std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(messages))?;
@@ -72,7 +72,7 @@ fn closed() -> StoreError {
 impl Store for SqliteStore {
     async fn commit(&self, unit: Unit) -> Result<Outcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
-        let message = Message::Unit(Box::new(Job { unit, answer }));
+        let message = Message::Unit(Job { unit, answer });
         self.writer.send(message).await.map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?
     }

@@ -15,8 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::{CLOSE_PROTOCOL, CLOSE_TOO_FAST, CLOSE_UNAUTHENTICATED, Code, Operation, Push, RenewToken, Renewed};
 
+use super::commands::Commands;
+use super::dispatch::Sorted;
 use super::handshake::{connect, instant_of};
-use super::lanes::{Lanes, lane};
 use super::{dispatch, read, write};
 use crate::convert::push;
 use crate::door::{Context, Door};
@@ -38,6 +39,7 @@ pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSock
     let end = match connect(&door, &context, &mut socket).await {
         Ok((who, session)) => {
             let (finished, finished_receiver) = mpsc::channel(door.options.requests_in_flight_max);
+            let commands = Commands::new(&door, &who.actor, &context, &finished);
             let mut connection = Connection {
                 expires: instant_of(who.expires_at),
                 actor: Arc::new(who.actor),
@@ -45,7 +47,7 @@ pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSock
                 context: context.clone(),
                 socket,
                 session,
-                lanes: Lanes::default(),
+                commands,
                 in_flight: 0,
                 finished,
                 finished_receiver,
@@ -95,19 +97,6 @@ async fn close(mut socket: WebSocket, frame: CloseFrame) {
     let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
 }
 
-/// A request on its way.
-struct Job {
-    id: u64,
-    operation: Operation,
-    lane: Option<String>,
-}
-
-/// A request carried out.
-struct Finished {
-    frame: Utf8Bytes,
-    lane: Option<String>,
-}
-
 struct Connection {
     door: Door,
     context: Arc<Context>,
@@ -115,11 +104,11 @@ struct Connection {
     session: Session,
     actor: Arc<Actor>,
     expires: Instant,
-    lanes: Lanes<Job>,
-    /// Requests on their way or waiting in a lane.
+    commands: Commands,
+    /// Requests on their way.
     in_flight: usize,
-    finished: mpsc::Sender<Finished>,
-    finished_receiver: mpsc::Receiver<Finished>,
+    finished: mpsc::Sender<Utf8Bytes>,
+    finished_receiver: mpsc::Receiver<Utf8Bytes>,
     deliveries: Vec<Arc<Delivery>>,
     /// Frames to be written.
     out: Vec<Utf8Bytes>,
@@ -135,7 +124,7 @@ type End = Option<CloseFrame>;
 
 enum Next {
     Flow(Flow),
-    Finished(Finished),
+    Finished(Utf8Bytes),
     Frame(Option<Result<Message, axum::Error>>),
     Timer,
 }
@@ -206,12 +195,9 @@ impl Connection {
         }
     }
 
-    fn finish(&mut self, finished: Finished) {
+    fn finish(&mut self, frame: Utf8Bytes) {
         self.in_flight -= 1;
-        self.out.push(finished.frame);
-        if let Some(next) = finished.lane.and_then(|lane| self.lanes.leave(&lane)) {
-            self.spawn(next);
-        }
+        self.out.push(frame);
     }
 
     async fn frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -275,11 +261,17 @@ impl Connection {
                 self.out.push(write::response(&self.context, id, &presence));
                 Ok(())
             }
-            operation => {
-                let lane = lane(&operation).map(str::to_owned);
-                self.start(Job { id, operation, lane });
-                Ok(())
-            }
+            operation => match dispatch::sort(operation) {
+                Sorted::Command(ask) => {
+                    self.commands.push(id, ask?);
+                    self.in_flight += 1;
+                    Ok(())
+                }
+                Sorted::Other(operation) => {
+                    self.spawn(id, operation);
+                    Ok(())
+                }
+            },
         }
     }
 
@@ -292,29 +284,19 @@ impl Connection {
         Ok(Renewed { expires_at: who.expires_at.0 })
     }
 
-    fn start(&mut self, job: Job) {
+    /// Carries out an operation beside the others.
+    fn spawn(&mut self, id: u64, operation: Operation) {
         self.in_flight += 1;
-        let job = match job.lane.clone() {
-            Some(room) => self.lanes.enter(&room, job),
-            None => Some(job),
-        };
-        if let Some(job) = job {
-            self.spawn(job);
-        }
-    }
-
-    fn spawn(&self, job: Job) {
         let (door, context, actor) = (self.door.clone(), self.context.clone(), self.actor.clone());
         let finished = self.finished.clone();
         tokio::spawn(async move {
-            let Job { id, operation, lane } = job;
             let running = AssertUnwindSafe(dispatch::run(&door, &context, &actor, id, operation)).catch_unwind();
             let frame = running.await.unwrap_or_else(|_| {
                 tracing::error!(request_id = context.request_id, id, "an operation panicked");
                 write::failed(&context, id, &Code::Internal.into())
             });
             // If the connection is gone, nobody waits for the answer.
-            let _ = finished.send(Finished { frame, lane }).await;
+            let _ = finished.send(frame).await;
         });
     }
 

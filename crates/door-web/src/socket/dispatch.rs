@@ -5,11 +5,37 @@ use domain::Actor;
 use wire::{Code, InRoom, OnMember, OnMessage, Operation};
 
 use super::write::{failed, response};
+use crate::ask::Ask;
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 use crate::{account, cursor, device, event, member, message, reaction, room, sync, typing, user};
 
-/// Carries an operation out and writes the response.
+/// An operation, by how it is carried out.
+pub(super) enum Sorted {
+    /// A command, whose order counts.
+    Command(Result<Ask, Failure>),
+    /// Anything else.
+    Other(Operation),
+}
+
+/// Tells commands whose order counts from the rest.
+pub(super) fn sort(operation: Operation) -> Sorted {
+    Sorted::Command(match operation {
+        Operation::RoomUpdate(InRoom { room, rest }) => room::update(&room, rest),
+        Operation::RoomJoin(InRoom { room, rest }) => room::join(&room, &rest),
+        Operation::RoomLeave(InRoom { room, rest }) => room::leave(&room, &rest),
+        Operation::MemberInvite(InRoom { room, rest }) => member::invite(&room, &rest),
+        Operation::MemberRemove(OnMember { room, user, rest }) => member::remove(&room, &user, &rest),
+        Operation::MemberLevel(OnMember { room, user, rest }) => member::set_level(&room, &user, &rest),
+        Operation::MessageSend(InRoom { room, rest }) => message::send(&room, rest),
+        Operation::MessageEdit(OnMessage { room, seq, rest }) => message::edit(&room, seq, rest),
+        Operation::MessageDelete(OnMessage { room, seq, rest }) => message::delete(&room, seq, rest),
+        Operation::ReactionSet(OnMessage { room, seq, rest }) => reaction::set(&room, seq, rest),
+        other => return Sorted::Other(other),
+    })
+}
+
+/// Carries out an operation that is no command, and writes the response.
 pub(super) async fn run(door: &Door, context: &Context, actor: &Actor, id: u64, operation: Operation) -> Utf8Bytes {
     macro_rules! answer {
         ($future:expr) => {
@@ -17,10 +43,20 @@ pub(super) async fn run(door: &Door, context: &Context, actor: &Actor, id: u64, 
         };
     }
     match operation {
-        // The connection itself does these; they never come here.
-        Operation::Connect(_) | Operation::TokenRenew(_) | Operation::PresenceWatch(_) => {
-            failed(context, id, &Failure::new(Code::Internal))
-        }
+        // The connection itself does these, and the commands; they never come here.
+        Operation::Connect(_)
+        | Operation::TokenRenew(_)
+        | Operation::PresenceWatch(_)
+        | Operation::RoomUpdate(_)
+        | Operation::RoomJoin(_)
+        | Operation::RoomLeave(_)
+        | Operation::MemberInvite(_)
+        | Operation::MemberRemove(_)
+        | Operation::MemberLevel(_)
+        | Operation::MessageSend(_)
+        | Operation::MessageEdit(_)
+        | Operation::MessageDelete(_)
+        | Operation::ReactionSet(_) => failed(context, id, &Failure::new(Code::Internal)),
         Operation::Ping(nothing) => response(context, id, &Ok(nothing)),
         Operation::Sync(request) => answer!(sync::sync(door, actor, request)),
         Operation::MeGet(_) => answer!(account::me(door, actor)),
@@ -34,28 +70,8 @@ pub(super) async fn run(door: &Door, context: &Context, actor: &Actor, id: u64, 
         }
         Operation::RoomDirect(request) => answer!(room::direct(door, actor, request)),
         Operation::RoomGet(InRoom { room, .. }) => answer!(room::get(door, actor, &room)),
-        Operation::RoomUpdate(InRoom { room, rest }) => answer!(room::update(door, actor, &room, rest)),
-        Operation::RoomJoin(InRoom { room, rest }) => answer!(room::join(door, actor, &room, rest)),
-        Operation::RoomLeave(InRoom { room, rest }) => answer!(room::leave(door, actor, &room, rest)),
         Operation::MemberList(InRoom { room, rest }) => answer!(member::list(door, actor, &room, rest)),
-        Operation::MemberInvite(InRoom { room, rest }) => answer!(member::invite(door, actor, &room, rest)),
-        Operation::MemberRemove(OnMember { room, user, rest }) => {
-            answer!(member::remove(door, actor, &room, &user, rest))
-        }
-        Operation::MemberLevel(OnMember { room, user, rest }) => {
-            answer!(member::set_level(door, actor, &room, &user, rest))
-        }
         Operation::EventList(InRoom { room, rest }) => answer!(event::list(door, actor, &room, &rest)),
-        Operation::MessageSend(InRoom { room, rest }) => answer!(message::send(door, actor, &room, rest)),
-        Operation::MessageEdit(OnMessage { room, seq, rest }) => {
-            answer!(message::edit(door, actor, &room, seq, rest))
-        }
-        Operation::MessageDelete(OnMessage { room, seq, rest }) => {
-            answer!(message::delete(door, actor, &room, seq, rest))
-        }
-        Operation::ReactionSet(OnMessage { room, seq, rest }) => {
-            answer!(reaction::set(door, actor, &room, seq, rest))
-        }
         Operation::CursorSet(InRoom { room, rest }) => answer!(cursor::set(door, actor, &room, rest)),
         Operation::CursorList(InRoom { room, .. }) => answer!(cursor::list(door, actor, &room)),
         Operation::TypingSet(InRoom { room, rest }) => answer!(typing::set(door, actor, &room, rest)),

@@ -1,9 +1,9 @@
 //! The WebSocket `/v1/ws`: the same operations as REST, and what happens elsewhere, on one connection.
 
+mod commands;
 mod connection;
 mod dispatch;
 mod handshake;
-mod lanes;
 mod read;
 mod write;
 

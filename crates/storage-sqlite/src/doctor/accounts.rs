@@ -15,7 +15,8 @@ use crate::words::words_of;
 pub(super) fn check_words(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
     let mut users =
         db.prepare("SELECT u.key, k.id, u.display_name FROM user u JOIN user_key k ON k.key = u.key ORDER BY u.key")?;
-    let mut stored = db.prepare("SELECT word FROM user_word WHERE user = ? AND app = (SELECT app FROM user WHERE key = ?1)")?;
+    let mut stored =
+        db.prepare("SELECT word FROM user_word WHERE user = ? AND app = (SELECT app FROM user WHERE key = ?1)")?;
     let mut elsewhere =
         db.prepare("SELECT count(*) FROM user_word WHERE user = ?1 AND app <> (SELECT app FROM user WHERE key = ?1)")?;
     let mut users = users.query([])?;
@@ -40,7 +41,11 @@ pub(super) fn check_followers(db: &Connection, findings: &mut Findings) -> Resul
     while let Some(row) = rows.next()? {
         let (app, name): (String, String) = (row.get(0)?, row.get(1)?);
         let (reached, head): (i64, i64) = (row.get(2)?, row.get(3)?);
-        findings.add(Rule::Followers, format_args!("{name} of {app}"), format_args!("is at {reached}, the app at {head}"));
+        findings.add(
+            Rule::Followers,
+            format_args!("{name} of {app}"),
+            format_args!("is at {reached}, the app at {head}"),
+        );
     }
     Ok(())
 }
@@ -51,7 +56,11 @@ pub(super) fn check_windows(db: &Connection, findings: &mut Findings) -> Result<
     let mut ahead = ahead.query([])?;
     while let Some(row) = ahead.next()? {
         let app: String = row.get(0)?;
-        findings.add(Rule::Windows, format_args!("app {app}"), "windows are complete up to a commit that doesn't exist");
+        findings.add(
+            Rule::Windows,
+            format_args!("app {app}"),
+            "windows are complete up to a commit that doesn't exist",
+        );
     }
     let mut statement = db.prepare("SELECT device, chunk, entries FROM device_window ORDER BY device, chunk")?;
     let mut exists = db.prepare("SELECT 1 FROM room_head WHERE room = ? AND seq >= ?")?;

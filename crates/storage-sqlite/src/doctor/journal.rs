@@ -16,9 +16,8 @@ pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Faul
     let app_of: HashMap<i64, i64> = read_pairs(db, "SELECT key, app FROM room")?;
     let mut named: HashMap<AppKey, u64> = HashMap::new();
     let mut last: HashMap<AppKey, CommitNumber> = HashMap::new();
-    let mut wrong = db.prepare(
-        "SELECT count(*), coalesce(sum(commit_number = ?3), 0) FROM event WHERE key BETWEEN ?1 AND ?2",
-    )?;
+    let mut wrong =
+        db.prepare("SELECT count(*), coalesce(sum(commit_number = ?3), 0) FROM event WHERE key BETWEEN ?1 AND ?2")?;
     let mut statement = db.prepare("SELECT key, rooms, touched, answers FROM journal ORDER BY key")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -42,7 +41,11 @@ pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Faul
             let (found, of_commit): (u64, u64) =
                 wrong.query_row(rusqlite::params![first, last, commit.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
             if found != length || of_commit != length || !belongs(&app_of, part.room, app) {
-                findings.add(Rule::Journal, &subject, format_args!("names other events than it wrote in room {}", part.room.0));
+                findings.add(
+                    Rule::Journal,
+                    &subject,
+                    format_args!("names other events than it wrote in room {}", part.room.0),
+                );
             }
             *named.entry(app).or_default() += length;
         }
@@ -51,7 +54,11 @@ pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Faul
         let app = AppKey(app as u32);
         let reached = last.get(&app).copied().unwrap_or_default();
         if i64::try_from(reached.0).ok() != Some(head) {
-            findings.add(Rule::Journal, format_args!("app {}", app.0), format_args!("ends at {reached}, the app at {head}"));
+            findings.add(
+                Rule::Journal,
+                format_args!("app {}", app.0),
+                format_args!("ends at {reached}, the app at {head}"),
+            );
         }
         let sql = "SELECT coalesce(sum(h.seq), 0) FROM room r JOIN room_head h ON h.room = r.key WHERE r.app = ?";
         let events: u64 = db.query_row(sql, [app], |row| row.get(0))?;

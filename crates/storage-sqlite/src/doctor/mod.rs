@@ -134,7 +134,9 @@ fn examine_file(database: &Path) -> Result<Vec<Finding>, OpenError> {
     let db = open_reader(database, CACHE_KIB)?;
     let schema = check_schema(&db)?;
     if schema != SCHEMA {
-        return Err(OpenError::Damaged(format!("the database has schema {schema}: open it once to bring it to {SCHEMA}")));
+        return Err(OpenError::Damaged(format!(
+            "the database has schema {schema}: open it once to bring it to {SCHEMA}"
+        )));
     }
     db.execute_batch("BEGIN")?;
     let findings = examine(&db);
@@ -142,9 +144,11 @@ fn examine_file(database: &Path) -> Result<Vec<Finding>, OpenError> {
     Ok(findings)
 }
 
+type Check = fn(&Connection, &mut Findings) -> Result<(), Fault>;
+
 fn examine(db: &Connection) -> Vec<Finding> {
     let mut findings = Findings::default();
-    let checks: [fn(&Connection, &mut Findings) -> Result<(), Fault>; 7] = [
+    let checks: [Check; 7] = [
         check_integrity,
         check_references,
         accounts::check_words,
@@ -208,8 +212,11 @@ fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), Faul
         ("event sender", "SELECT key FROM event WHERE sender NOT IN (SELECT key FROM user_key)"),
         ("event device", "SELECT key FROM event WHERE device NOT IN (SELECT key FROM device_key)"),
         ("room_head", "SELECT room FROM room_head WHERE room NOT IN (SELECT key FROM room)"),
-        ("cursor", "SELECT key FROM cursor c WHERE NOT EXISTS
-          (SELECT 1 FROM member m WHERE m.user = c.key >> 32 AND m.room = c.key & 0xffffffff)"),
+        (
+            "cursor",
+            "SELECT key FROM cursor c WHERE NOT EXISTS
+          (SELECT 1 FROM member m WHERE m.user = c.key >> 32 AND m.room = c.key & 0xffffffff)",
+        ),
         ("device_window", "SELECT device FROM device_window WHERE device NOT IN (SELECT key FROM device_key)"),
         ("user", "SELECT u.key FROM user u JOIN user_key k ON k.key = u.key WHERE k.app <> u.app"),
         ("member", "SELECT m.user FROM member m JOIN user_key k ON k.key = m.user WHERE k.id <> m.user_id"),

@@ -93,13 +93,7 @@ impl Relations {
         }
     }
 
-    fn check_edits(
-        &self,
-        db: &Connection,
-        room: RoomKey,
-        subject: &str,
-        findings: &mut Findings,
-    ) -> Result<(), Fault> {
+    fn check_edits(&self, db: &Connection, room: RoomKey, subject: &str, findings: &mut Findings) -> Result<(), Fault> {
         let mut statement = db.prepare_cached("SELECT target, seq FROM edit WHERE target BETWEEN ? AND ?")?;
         let mut rows = statement.query(whole(room))?;
         let mut stored = BTreeSet::new();
@@ -139,9 +133,8 @@ impl Relations {
         }
         let mut statement =
             db.prepare_cached("SELECT event, key, count FROM reaction_count WHERE event BETWEEN ? AND ?")?;
-        let stored = statement.query_map(whole(room), |row| {
-            Ok(((split_event(row.get(0)?).1, rows::text(row, 1)?), row.get(2)?))
-        })?;
+        let stored = statement
+            .query_map(whole(room), |row| Ok(((split_event(row.get(0)?).1, rows::text(row, 1)?), row.get(2)?)))?;
         if stored.collect::<Result<BTreeMap<_, _>, _>>()? != counts {
             findings.add(Rule::Reactions, subject, "the counts are not what the log makes");
         }

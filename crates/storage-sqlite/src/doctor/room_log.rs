@@ -13,8 +13,9 @@ use crate::key::{RoomKey, UserKey, split_event};
 use crate::rows::{self, EVENT, MEMBER, UserIds};
 
 pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
-    let mut statement =
-        db.prepare("SELECT r.key, a.id || '/' || r.id, r.id, a.head FROM room r JOIN app a ON a.key = r.app ORDER BY r.key")?;
+    let mut statement = db.prepare(
+        "SELECT r.key, a.id || '/' || r.id, r.id, a.head FROM room r JOIN app a ON a.key = r.app ORDER BY r.key",
+    )?;
     let mut rows = statement.query([])?;
     let mut users = UserIds::default();
     while let Some(row) = rows.next()? {
@@ -39,7 +40,8 @@ fn check_room(
 ) -> Result<(), Fault> {
     let cursors = load_cursors(db, key, users)?;
     let mut log = Folded::new(cursors.values().map(|cursors| cursors.read));
-    let mut statement = db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
     let mut rows = statement.query([key.event(Seq(0)), key.event(Seq::MAX)])?;
     while let Some(row) = rows.next()? {
         match rows::event(db, row, id, users) {
@@ -160,8 +162,8 @@ fn check_members(
     findings: &mut Findings,
 ) -> Result<(), Fault> {
     let room = rows::load_room(db, key, users)?;
-    let mut statement =
-        db.prepare_cached(&format!("SELECT {MEMBER}, m.peer FROM member m INDEXED BY member_of_room WHERE m.room = ?"))?;
+    let mut statement = db
+        .prepare_cached(&format!("SELECT {MEMBER}, m.peer FROM member m INDEXED BY member_of_room WHERE m.room = ?"))?;
     let mut rows = statement.query([key])?;
     let mut stored = BTreeMap::new();
     while let Some(row) = rows.next()? {

@@ -95,4 +95,3 @@ pub(crate) fn devices(db: &Connection, app: &AppId, user: &UserId) -> Result<Vec
     let mut statement = db.prepare_cached(&sql)?;
     Ok(statement.query_map([user], rows::device)?.collect::<Result<_, _>>()?)
 }
-

@@ -91,12 +91,7 @@ fn from_journal(db: &Connection, app: AppKey, since: CommitNumber) -> Result<Vec
 }
 
 /// The last commit that changed a room for a user, if they have to do with it.
-fn changed_at(
-    db: &Connection,
-    user: UserKey,
-    room: RoomKey,
-    skip_left: bool,
-) -> Result<Option<CommitNumber>, Fault> {
+fn changed_at(db: &Connection, user: UserKey, room: RoomKey, skip_left: bool) -> Result<Option<CommitNumber>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT state, commit_number, peer FROM member WHERE user = ? AND room = ?")?;
     let mut found = statement.query(params![user, room])?;

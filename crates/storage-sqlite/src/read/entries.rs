@@ -24,8 +24,9 @@ pub(crate) fn target(
         Seq(1..) if seq <= Seq::MAX => room.event(seq),
         Seq(_) => return Ok(None),
     };
-    let mut statement = db
-        .prepare_cached("SELECT k.id, e.kind, e.body FROM event e JOIN user_key k ON k.key = e.sender WHERE e.key = ?")?;
+    let mut statement = db.prepare_cached(
+        "SELECT k.id, e.kind, e.body FROM event e JOIN user_key k ON k.key = e.sender WHERE e.key = ?",
+    )?;
     let mut found = statement.query([key])?;
     let Some(row) = found.next()? else { return Ok(None) };
     let body = record::decode(row.get(1)?, row.get_ref(2)?.as_str().map_err(rows::sqlite)?)?;
@@ -77,7 +78,8 @@ pub(crate) fn read_range(
     let keys = [key.event(range.first), key.event(range.last)];
     let mut edits = read_edits(db, key, keys)?;
     let mut reactions = read_reactions(db, keys, viewer)?;
-    let mut statement = db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
     let mut found = statement.query(keys)?;
     while let Some(row) = found.next()? {
         let event = rows::event(db, row, id, users)?;

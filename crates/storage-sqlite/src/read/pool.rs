@@ -81,10 +81,7 @@ impl Inner {
     }
 }
 
-fn read_in_transaction<T>(
-    db: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+fn read_in_transaction<T>(db: &Connection, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
     db.prepare_cached("BEGIN")?.execute([])?;
     let result = work(db);
     db.prepare_cached("COMMIT")?.execute([])?;

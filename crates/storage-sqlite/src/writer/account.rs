@@ -236,8 +236,9 @@ fn create_device(
 }
 
 fn devices_of(db: &Connection, user: UserKey) -> Result<Vec<DeviceId>, Fault> {
-    let mut statement = db
-        .prepare_cached("SELECT dk.id FROM device d JOIN device_key dk ON dk.key = d.key WHERE d.user = ? ORDER BY 1")?;
+    let mut statement = db.prepare_cached(
+        "SELECT dk.id FROM device d JOIN device_key dk ON dk.key = d.key WHERE d.user = ? ORDER BY 1",
+    )?;
     Ok(statement.query_map([user], |row| rows::device_id(row, 0))?.collect::<Result<_, _>>()?)
 }
 

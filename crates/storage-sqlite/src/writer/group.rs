@@ -113,7 +113,14 @@ impl AppCommit {
         let mut facts = db.prepare_cached(
             "UPDATE room SET settings = ?, joined = ?, invited = ?, owners = ?, version = ? WHERE key = ?",
         )?;
-        for name in &self.rooms_moved {
+        // By key, so that the tree is walked once from left to right.
+        let mut rooms = Vec::with_capacity(self.rooms_moved.len());
+        for name in self.rooms_moved.drain(..) {
+            let key = caches.rooms.get_mut(&name).map(|room| room.key);
+            rooms.push((key, name));
+        }
+        rooms.sort_unstable_by_key(|(key, _)| *key);
+        for (_, name) in &rooms {
             let room = caches.rooms.get_mut(name).ok_or(Fault::Damaged("a written room is gone"))?;
             head.execute(params![
                 room.key,
@@ -126,8 +133,7 @@ impl AppCommit {
             if std::mem::take(&mut room.facts_moved) {
                 let settings = record::encode_settings(&room.room.settings);
                 let counts = &room.room;
-                let values =
-                    params![settings, counts.joined, counts.invited, counts.owners, counts.version, room.key];
+                let values = params![settings, counts.joined, counts.invited, counts.owners, counts.version, room.key];
                 facts.execute(values)?;
             }
         }
@@ -159,7 +165,9 @@ impl AppCommit {
             "INSERT OR REPLACE INTO cursor (key, delivered, read, read_messages, commit_number) VALUES (?, ?, ?, ?, ?)",
         )?;
         let mut cursors = Vec::with_capacity(self.cursors.len());
-        for (room, user, key) in self.cursors {
+        let mut moved = self.cursors;
+        moved.sort_unstable_by_key(|(_, _, key)| *key);
+        for (room, user, key) in moved {
             let state = caches.cursors.get_mut(&key).ok_or(Fault::Damaged("moved cursors are gone"))?;
             state.moved = false;
             let now = state.cursors;

@@ -56,7 +56,7 @@ const IDLE_MS: u64 = 1_000;
 /// What the writer is asked to do.
 pub(crate) enum Message {
     /// Write a unit and answer.
-    Unit(Box<Job>),
+    Unit(Job),
     /// Look whether a device has used a client id, and answer.
     Recall(Box<Recall>),
     /// Close the database.
@@ -211,7 +211,7 @@ impl Writer {
         }
     }
 
-    fn write_group(&mut self, jobs: Vec<Box<Job>>) {
+    fn write_group(&mut self, jobs: Vec<Job>) {
         let (units, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.unit, job.answer)).unzip();
         self.units_since_look += units.len();
         match self.try_group(units) {
@@ -379,7 +379,7 @@ impl Writer {
 type GroupResult = (Vec<Result<Outcome, StoreError>>, Vec<Commit>);
 
 fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault> {
-    state.db.execute_batch("BEGIN IMMEDIATE")?;
+    state.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut group = Group::default();
     let mut outcomes = Vec::with_capacity(units.len());
     for unit in units {
@@ -390,7 +390,7 @@ fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault
         scrub::note(&state.db, true)?;
         state.scrub_noted = true;
     }
-    state.db.execute_batch("COMMIT")?;
+    state.db.prepare_cached("COMMIT")?.execute([])?;
     Ok((outcomes, commits))
 }
 

@@ -182,8 +182,10 @@ fn create_room(
         db.prepare_cached("INSERT INTO direct (low, high, room) VALUES (?, ?, ?)")?.execute(params![low, high, key])?;
     }
     // A room has a head from the start, even if nothing is ever written to it.
-    db.prepare_cached("INSERT INTO room_head (room, seq, messages, last_message, commit_number) VALUES (?, 0, 0, NULL, 0)")?
-        .execute([key])?;
+    db.prepare_cached(
+        "INSERT INTO room_head (room, seq, messages, last_message, commit_number) VALUES (?, 0, 0, NULL, 0)",
+    )?
+    .execute([key])?;
     let head = domain::Head::default();
     caches.rooms.insert(name.clone(), RoomState { key, room, head, head_moved: false, facts_moved: false });
     Ok(())
@@ -373,8 +375,11 @@ fn react(
     if keys.is_empty() {
         db.prepare_cached("DELETE FROM reaction WHERE event = ? AND user = ?")?.execute(params![event, user])?;
     } else {
-        db.prepare_cached("INSERT OR REPLACE INTO reaction (event, user, keys) VALUES (?, ?, ?)")?
-            .execute(params![event, user, rows::keys_json(keys)])?;
+        db.prepare_cached("INSERT OR REPLACE INTO reaction (event, user, keys) VALUES (?, ?, ?)")?.execute(params![
+            event,
+            user,
+            rows::keys_json(keys)
+        ])?;
     }
     let mut more = db.prepare_cached(
         "INSERT INTO reaction_count (event, key, count) VALUES (?, ?, 1)
@@ -391,4 +396,3 @@ fn react(
     }
     Ok(())
 }
-

@@ -19,7 +19,7 @@ use crate::rows;
 use crate::window::{Answer, DeviceWindow};
 
 /// Events and commits after which a window is written that has grown.
-const FLUSH_WORK: u64 = 50_000;
+const FLUSH_WORK: u64 = 20_000;
 /// Events and commits after which it is noted how far windows are written.
 const NOTE_WORK: u64 = 4_096;
 /// Windows that are kept in memory (up to about 20 KB each, if full).
@@ -50,12 +50,8 @@ pub(super) struct Windows {
 impl Windows {
     /// The windows as they were when the last commit was written.
     pub(super) fn rebuild(db: &Connection) -> Result<Self, Fault> {
-        let mut windows = Self {
-            windows: Generations::new(WINDOWS_MAX),
-            waiting: VecDeque::new(),
-            work: 0,
-            noted_at_work: 0,
-        };
+        let mut windows =
+            Self { windows: Generations::new(WINDOWS_MAX), waiting: VecDeque::new(), work: 0, noted_at_work: 0 };
         let mut apps = db.prepare("SELECT key, head, windows_commit FROM app")?;
         let mut apps = apps.query([])?;
         while let Some(app) = apps.next()? {
@@ -71,7 +67,8 @@ impl Windows {
         after: CommitNumber,
         head: CommitNumber,
     ) -> Result<(), Fault> {
-        let mut journal = db.prepare_cached("SELECT rooms, answers FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
+        let mut journal =
+            db.prepare_cached("SELECT rooms, answers FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
         let mut events = db.prepare_cached(
             "SELECT key, commit_number, device, client_id, fingerprint FROM event WHERE key BETWEEN ? AND ?",
         )?;
@@ -102,13 +99,7 @@ impl Windows {
     }
 
     /// Remembers what came after the window's rows were written; they hold everything up to that commit.
-    fn remember_later(
-        &mut self,
-        db: &Connection,
-        app: AppKey,
-        device: DeviceKey,
-        answer: Answer,
-    ) -> Result<(), Fault> {
+    fn remember_later(&mut self, db: &Connection, app: AppKey, device: DeviceKey, answer: Answer) -> Result<(), Fault> {
         if answer.commit > self.window(db, device)?.written_to {
             self.remember(db, app, device, answer)?;
         }
@@ -235,4 +226,55 @@ fn write_window(db: &Connection, device: DeviceKey, window: &mut DeviceWindow) -
     window.unwritten = 0;
     window.written_to = window.last_commit();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Seq;
+    use storage::WINDOW_ENTRIES_MAX;
+
+    use super::*;
+    use crate::key::RoomKey;
+    use crate::schema::migrate;
+
+    const DEVICES: u64 = 3;
+
+    fn id(n: u64) -> ClientId {
+        ClientId::new(format!("c{n}")).unwrap()
+    }
+
+    /// Each answer a commit, each device in turn; `work_each` says how soon windows are written.
+    fn check(count: u64, work_each: u64) {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db).unwrap();
+        let mut windows = Windows::rebuild(&db).unwrap();
+        let app = AppKey(1);
+        for n in 1..=count {
+            let (seq, commit) = (Seq(n), CommitNumber(n));
+            let answer = Answer { client_id: id(n), fingerprint: n, room: RoomKey(1), seq, commit };
+            windows.remember(&db, app, DeviceKey((n % DEVICES) as u32), answer).unwrap();
+            windows.flush(&db, &HashMap::new(), work_each, false).unwrap();
+            windows.tidy();
+        }
+        windows.flush(&db, &HashMap::new(), 0, true).unwrap();
+        let mut rebuilt = Windows::rebuild(&db).unwrap();
+        for n in 1..=count {
+            let device = DeviceKey((n % DEVICES) as u32);
+            let expected = windows.recall(&db, device, &id(n)).unwrap();
+            assert_eq!(expected.is_some(), n + DEVICES * WINDOW_ENTRIES_MAX as u64 > count, "{n} of {count}");
+            assert_eq!(rebuilt.recall(&db, device, &id(n)).unwrap(), expected, "{n} of {count}");
+        }
+        let sql = "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM device_window GROUP BY device)";
+        let chunks: usize = db.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert!(chunks <= CHUNKS_MAX, "{chunks} chunks");
+    }
+
+    #[test]
+    fn windows_come_back_as_they_were_written() {
+        check(1, 1);
+        check(100, FLUSH_WORK);
+        check(1_000, 1);
+        check(2_000, FLUSH_WORK);
+        check(2_000, FLUSH_WORK / 100);
+    }
 }

@@ -14,8 +14,11 @@ const DAMAGES: &[(Rule, &str)] = &[
     (Rule::References, "UPDATE event SET sender = 999999 WHERE key = (SELECT max(key) FROM event)"),
     (Rule::References, "UPDATE event SET device = 999999 WHERE key = (SELECT max(key) FROM event)"),
     (Rule::References, "UPDATE device SET user = 999999"),
-    (Rule::References, "INSERT INTO event SELECT (9999 << 32) | 1, commit_number, number, at, sender, device, client_id,
-                        fingerprint, kind, body FROM event LIMIT 1"),
+    (
+        Rule::References,
+        "INSERT INTO event SELECT (9999 << 32) | 1, commit_number, number, at, sender, device, client_id,
+                        fingerprint, kind, body FROM event LIMIT 1",
+    ),
     (Rule::References, "INSERT INTO cursor VALUES ((5 << 32) | 999, 0, 0, 0, 0)"),
     (Rule::References, "INSERT INTO device_window VALUES (999999, 0, x'')"),
     (Rule::References, "UPDATE member SET user_id = 'zed' WHERE user_id = 'ann'"),
@@ -43,8 +46,11 @@ const DAMAGES: &[(Rule, &str)] = &[
     (Rule::Members, "UPDATE member SET invited_by = NULL WHERE user_id = 'dan'"),
     (Rule::Members, "UPDATE member SET peer = NULL"),
     (Rule::Members, "DELETE FROM member WHERE user_id = 'dan'"),
-    (Rule::Members, "INSERT INTO member SELECT (SELECT key FROM user_key WHERE id = 'eve'), room, 'eve', peer, state,
-                     level, invited_by, invited_at, intervals, commit_number FROM member WHERE user_id = 'dan'"),
+    (
+        Rule::Members,
+        "INSERT INTO member SELECT (SELECT key FROM user_key WHERE id = 'eve'), room, 'eve', peer, state,
+                     level, invited_by, invited_at, intervals, commit_number FROM member WHERE user_id = 'dan'",
+    ),
     (Rule::Cursors, "UPDATE cursor SET delivered = 99999"),
     (Rule::Cursors, "UPDATE cursor SET read = delivered + 1"),
     (Rule::Cursors, "UPDATE cursor SET read_messages = read_messages + 1"),
@@ -56,9 +62,15 @@ const DAMAGES: &[(Rule, &str)] = &[
     (Rule::Reactions, "UPDATE reaction SET keys = '[\"x\"]'"),
     (Rule::Reactions, "DELETE FROM reaction_count"),
     (Rule::Reactions, "UPDATE reaction_count SET count = count + 1"),
-    (Rule::Redactions, "UPDATE event SET body = '{\"text\":\"still here\",\"redacted_by\":99}'
-                        WHERE body LIKE '{\"redacted_by\"%'"),
-    (Rule::Redactions, "UPDATE event SET body = '{\"text\":\"as if nothing had been\"}' WHERE body LIKE '{\"redacted_by\"%'"),
+    (
+        Rule::Redactions,
+        "UPDATE event SET body = '{\"text\":\"still here\",\"redacted_by\":99}'
+                        WHERE body LIKE '{\"redacted_by\"%'",
+    ),
+    (
+        Rule::Redactions,
+        "UPDATE event SET body = '{\"text\":\"as if nothing had been\"}' WHERE body LIKE '{\"redacted_by\"%'",
+    ),
     (Rule::Redactions, "UPDATE event SET body = json_set(body, '$.text', 'still here') WHERE kind = 5"),
     (Rule::Journal, "DELETE FROM journal WHERE key = (SELECT max(key) FROM journal)"),
     (Rule::Journal, "DELETE FROM journal WHERE key = (SELECT min(key) + 3 FROM journal)"),
@@ -97,7 +109,7 @@ async fn each_damage_is_found() {
     }
     // Not by SQL: a page that is no page.
     let damaged = tempfile::tempdir().unwrap();
-    let mut bytes = healthy.clone();
+    let mut bytes = healthy;
     let last_page = bytes.len() - 4096;
     bytes[last_page..].fill(0x5a);
     std::fs::write(damaged.path().join("starling.db"), bytes).unwrap();

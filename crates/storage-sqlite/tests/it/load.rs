@@ -57,7 +57,7 @@ async fn repeats_within_one_group_are_recognised() {
     let outcomes = writing.join_all().await;
     let written = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Done(_))).count();
     assert_eq!(written, 8);
-    assert!(outcomes.iter().any(|outcome| *outcome == Outcome::ClientIdReused));
+    assert!(outcomes.contains(&Outcome::ClientIdReused));
     assert_eq!(world.room("red").await.head.seq, Seq(head.0 + 8));
 }
 

@@ -42,10 +42,8 @@ pub async fn lively(store: Arc<SqliteStore>) -> World {
         world.act("bob", "pair", say(text)).await;
     }
     let head = world.room("red").await.head.seq;
-    let edit = |back: u64, text: &str| Action::Edit {
-        target: Seq(head.0 - back),
-        content: domain::Content::plain(text),
-    };
+    let edit =
+        |back: u64, text: &str| Action::Edit { target: Seq(head.0 - back), content: domain::Content::plain(text) };
     world.act("ann", "red", edit(0, "four, better")).await;
     world.act("ann", "red", edit(1, "three, better")).await;
     world.act("bob", "red", Action::React { target: head, keys: keys(&["👍", "🎉"]) }).await;
