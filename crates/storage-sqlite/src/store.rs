@@ -72,7 +72,7 @@ fn closed() -> StoreError {
 impl Store for SqliteStore {
     async fn commit(&self, unit: Unit) -> Result<Outcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
-        let message = Message::Unit(Job { unit, answer });
+        let message = Message::Unit(Box::new(Job { unit, answer }));
         self.writer.send(message).await.map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?
     }

@@ -58,15 +58,13 @@ async fn who_is_invited_joins_and_is_removed_hears_just_that() {
 
     let mut heard = Vec::new();
     loop {
-        match listener.next().await {
-            Happening::Event(event) => match &event.body {
-                EventBody::Member { state, user, .. } if *user == bob.actor.user && event.room == room => {
-                    heard.push(format!("{state:?}"))
-                }
-                EventBody::Message { .. } if event.room == other => break,
-                EventBody::Message { .. } => heard.push(format!("message {}", event.seq)),
-                _ => {}
-            },
+        let Happening::Event(event) = listener.next().await else { continue };
+        match &event.body {
+            EventBody::Member { state, user, .. } if *user == bob.actor.user && event.room == room => {
+                heard.push(format!("{state:?}"));
+            }
+            EventBody::Message { .. } if event.room == other => break,
+            EventBody::Message { .. } => heard.push(format!("message {}", event.seq)),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ async fn wait_for_counts(world: &World, person: &Person, expect: &[(&str, u64)])
     let expect: BTreeMap<String, u64> = expect.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     let wait = async {
         loop {
-            let counts = world.engine.operator().statistics(&person.actor.app, 1).await.unwrap();
+            let counts = world.engine.operator().statistics(&person.actor.app, 1).await.expect("a known app");
             let counts: BTreeMap<String, u64> =
                 counts.into_iter().map(|((_, name), count)| (name.to_string(), count)).collect();
             if counts == expect {

@@ -56,7 +56,7 @@ const IDLE_MS: u64 = 1_000;
 /// What the writer is asked to do.
 pub(crate) enum Message {
     /// Write a unit and answer.
-    Unit(Job),
+    Unit(Box<Job>),
     /// Look whether a device has used a client id, and answer.
     Recall(Box<Recall>),
     /// Close the database.
@@ -181,7 +181,7 @@ impl Writer {
                 match message {
                     Message::Unit(job) => {
                         bytes += weight(&job.unit);
-                        jobs.push(job);
+                        jobs.push(*job);
                     }
                     Message::Recall(recall) => recalls.push(recall),
                     Message::Close(done) => closer = Some(done),
