@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react'
 import { useText } from './i18n/text'
 import { useClient } from './hooks/use-client'
+import { usePhone } from './hooks/use-media'
 import { useRoute } from './hooks/use-route'
 import { useStore } from './hooks/use-store'
 import { useTitle } from './hooks/use-title'
@@ -23,6 +24,7 @@ export function Chat({ onSignOut }: { onSignOut: () => Promise<void> }) {
   const rooms = useStore(client.rooms.list)
   const [open, setOpen] = useState<Open>()
   const active = route.page === 'room' ? route.room : undefined
+  const phone = usePhone()
   const close = () => setOpen(undefined)
   useTitle(rooms, active)
   useEffect(() => {
@@ -38,8 +40,11 @@ export function Chat({ onSignOut }: { onSignOut: () => Promise<void> }) {
     <div className="frame" data-pane={active === undefined ? 'list' : 'room'}>
       <ConnectionBanner />
       <div className="panes">
-        <Sidebar active={active} onNewGroup={() => setOpen('new-group')} onSettings={() => setOpen('settings')} />
-        <div className="pane">{active === undefined ? <EmptyPane /> : <RoomPage key={active} id={active} />}</div>
+        {/* With one pane at a time, the list is the page's main part. */}
+        <div className="list-pane" role={phone && active === undefined ? 'main' : undefined}>
+          <Sidebar active={active} onNewGroup={() => setOpen('new-group')} onSettings={() => setOpen('settings')} />
+        </div>
+        <div className="pane">{active === undefined ? !phone && <EmptyPane /> : <RoomPage key={active} id={active} />}</div>
       </div>
       {open === 'settings' && <Settings onClose={close} onSignOut={onSignOut} />}
       {open === 'new-group' && <NewGroup onClose={close} />}

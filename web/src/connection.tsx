@@ -13,7 +13,8 @@ const FIRST_PATIENCE_MS = 2500
 
 export function ConnectionBanner() {
   const { t } = useText()
-  const { state, retryAt } = useStore(useClient().connection)
+  const client = useClient()
+  const { state, retryAt } = useStore(client.connection)
   const down = state === 'offline' || state === 'reconnecting' || state === 'connecting'
   const [shown, setShown] = useState<'down' | 'back'>()
   const wasDown = useRef(false)
@@ -32,12 +33,16 @@ export function ConnectionBanner() {
     return () => clearTimeout(timer)
   }, [down, state])
   const kind = shown === 'back' ? 'back' : down && shown ? state : undefined
+  // It stays, and keeps the focus, while the attempt is made.
+  const again = (
+    <button type="button" className="button" aria-disabled={retryAt === undefined} onClick={() => client.reconnect()}>{t.tryNow}</button>
+  )
   return (
     <div className="connection" role="status" aria-live="polite" data-state={state}>
       {kind === 'back' && <p className="banner back"><i aria-hidden="true" />{t.backOnline}</p>}
-      {kind === 'offline' && <p className="banner"><i aria-hidden="true" />{t.offline}</p>}
+      {kind === 'offline' && <p className="banner"><i aria-hidden="true" />{t.offline}{again}</p>}
       {kind === 'connecting' && <p className="banner"><i aria-hidden="true" />{t.connecting}</p>}
-      {kind === 'reconnecting' && <p className="banner"><i aria-hidden="true" />{retryAt ? <Countdown to={retryAt} /> : t.reconnecting}</p>}
+      {kind === 'reconnecting' && <p className="banner"><i aria-hidden="true" />{retryAt ? <Countdown to={retryAt} /> : t.reconnecting}{again}</p>}
     </div>
   )
 }

@@ -1,11 +1,13 @@
-// What a reload finds again: who is signed in, the room list with its commit, profiles, and the last page of the rooms
-// opened last. Writes are gathered; rooms and the commit they belong to are written together.
+// What a reload finds again: who is signed in, the room list with its commit, profiles, read marks not sent yet, and the
+// last page of the rooms opened last. Writes are gathered; rooms and the commit they belong to are written together.
 
 import type { ClientStorage } from './storage.js'
 import type { EventPage, Me, Room, User } from './wire.js'
 
 const WRITE_AFTER_MS = 500
 const PAGES_MAX = 20
+const READ = 'read:'
+const FACES = 'faces:'
 
 type CachedPage = EventPage & { saved_at: number }
 
@@ -14,6 +16,16 @@ export interface Cached {
   commit: number
   rooms: Room[]
   users: User[]
+  /** Up to where a room was read here, as long as the server doesn't know it. */
+  reads: [room: string, seq: number][]
+  /** Who gives a group without a name its title. */
+  faces: [room: string, faces: Faces][]
+}
+
+/** The first of the other members, by user id, and how many members there were. */
+export interface Faces {
+  users: string[]
+  members: number
 }
 
 export class Cache {
@@ -28,17 +40,21 @@ export class Cache {
   }
 
   async load(): Promise<Cached> {
-    const [me, commit, rooms, users] = await Promise.all([
+    const [me, commit, rooms, users, reads, faces] = await Promise.all([
       this.storage.get('me'),
       this.storage.get('commit'),
       this.storage.list('room:'),
       this.storage.list('user:'),
+      this.storage.list(READ),
+      this.storage.list(FACES),
     ])
     return {
       me: me as Me | undefined,
       commit: typeof commit === 'number' ? commit : 0,
       rooms: rooms.map(([, room]) => room as Room),
       users: users.map(([, user]) => user as User),
+      reads: reads.map(([key, seq]) => [key.slice(READ.length), seq as number]),
+      faces: faces.map(([key, faces]) => [key.slice(FACES.length), faces as Faces]),
     }
   }
 
@@ -49,6 +65,15 @@ export class Cache {
 
   savePage(room: string, page: EventPage): void {
     this.save(`page:${room}`, { ...page, saved_at: Date.now() } satisfies CachedPage)
+  }
+
+  /** `undefined`: the server knows it. */
+  saveRead(room: string, seq: number | undefined): void {
+    this.save(READ + room, seq)
+  }
+
+  saveFaces(room: string, faces: Faces | undefined): void {
+    this.save(FACES + room, faces)
   }
 
   /** Written soon; `undefined` deletes. */

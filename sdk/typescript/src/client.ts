@@ -30,6 +30,7 @@ export function createClient(options: ClientOptions): Client {
   const listeners = new Map<string, Set<(event: never) => void>>()
   let self: { user: string; device: string } | undefined
   let firstSync = deferred()
+  const synced = deferred()
   let unwatchPage: (() => void) | undefined
   let connectedBefore = false
   /** One object per `connect`, until the connection is closed. */
@@ -45,9 +46,9 @@ export function createClient(options: ClientOptions): Client {
   })
   const users = new UserCache(connection, cache)
   const restored = restore()
-  const core: Core = { connection, cache, users, restored, deliveryTurn: pacer(DELIVERY_EVERY_MS), self: () => self }
+  const core: Core = { connection, cache, users, restored, synced: synced.promise, deliveryTurn: pacer(DELIVERY_EVERY_MS), self: () => self }
   const outbox = new Outbox(core)
-  const rooms = new RoomList(core, outbox)
+  const rooms = new RoomList(core, outbox, options.language)
   const presence = new PresenceWatcher(connection)
 
   users.changed = changed => rooms.profilesChanged(changed)
@@ -63,6 +64,7 @@ export function createClient(options: ClientOptions): Client {
   /** Shows what was there at the last visit, before any answer. */
   async function restore(): Promise<void> {
     const cached = await cache.load()
+    if (!self || self.user === cached.me?.id) rooms.restoreReads(cached.reads)
     // A connection was faster: what it told is newer.
     if (rooms.commit > 0) return
     if (cached.me) {
@@ -70,16 +72,16 @@ export function createClient(options: ClientOptions): Client {
       me.set(cached.me)
     }
     users.put(cached.users, false)
-    rooms.restore(cached.commit, cached.rooms)
+    rooms.restore(cached.commit, cached.rooms, cached.faces)
   }
 
   function welcomed({ user, device, sync }: Connected): void {
     if (self && self.user !== user) forget()
     self = { user, device }
-    if (sync) synced(sync)
+    if (sync) applySync(sync)
   }
 
-  function synced(answer: SyncAnswer): void {
+  function applySync(answer: SyncAnswer): void {
     // A server that knows less than it did is another one, or was restored: what was known is not to be trusted.
     if (answer.commit < rooms.commit) {
       rooms.restart()
@@ -87,14 +89,17 @@ export function createClient(options: ClientOptions): Client {
     }
     rooms.apply(answer)
     if (answer.more) void syncAgain()
-    else firstSync.resolve()
+    else {
+      firstSync.resolve()
+      synced.resolve()
+    }
   }
 
   async function syncAgain(): Promise<void> {
     rooms.syncing()
     try {
       // After a loss the next connection syncs anyway.
-      synced(await connection.whenOnline().then(() => connection.request('sync', { since: rooms.commit })))
+      applySync(await connection.whenOnline().then(() => connection.request('sync', { since: rooms.commit })))
     } catch (thrown) {
       const error = toChatError(thrown)
       if (error.code !== 'network' && connection.online) setTimeout(() => void syncAgain(), error.retryAfterMs ?? SYNC_RETRY_MS)
@@ -104,6 +109,8 @@ export function createClient(options: ClientOptions): Client {
   function wentOnline(): void {
     outbox.connected()
     if (connectedBefore) caughtUp()
+    // What was read offline, before a reload.
+    else void restored.then(flush)
     connectedBefore = true
     presence.reconnected()
     void outbox.adopt()
@@ -197,6 +204,7 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     connection: connection.status,
+    reconnect: () => connection.tryNow(),
     me,
     rooms,
     users,

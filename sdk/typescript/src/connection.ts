@@ -130,6 +130,12 @@ export class Connection {
     else if (this.online) this.#send('ping', {}, PROBE_TIMEOUT_MS).catch(() => {})
   }
 
+  /** Somebody asks for it: no waiting, and the waits begin small again. */
+  tryNow(): void {
+    this.#failures = 0
+    this.wake()
+  }
+
   /** The device lost its network. */
   networkLost(): void {
     const { state } = this.status.get()

@@ -10,6 +10,8 @@ export interface Core {
   readonly users: UserCache
   /** Settled when the cache has been read. */
   readonly restored: Promise<void>
+  /** Settled after the first sync since the client was made: from then on cursors are the server's, not the last visit's. */
+  readonly synced: Promise<void>
   /** Turns for reporting deliveries: after a long absence there are as many as rooms. */
   readonly deliveryTurn: () => number
   /** The own user and device, as far as known: from the cache at first, then from the server. */

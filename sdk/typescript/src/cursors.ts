@@ -1,10 +1,13 @@
 // How far everybody has got in one room: moves the own cursors forward, with few requests, and knows the others'.
 
 import type { Core } from './core.js'
+import { toChatError } from './errors.js'
 import { Computed } from './store.js'
 import type { Cursors, Room } from './wire.js'
 
 const READ_AFTER_MS = 300
+/** Statuses of a room that the user is not in, or that is not. */
+const GONE = [403, 404]
 const DELIVERED_EVERY_MS = 1_000
 
 export class RoomCursors {
@@ -17,7 +20,9 @@ export class RoomCursors {
   /** Own cursors as the server answered them. */
   readonly #moved: (cursors: Cursors) => void
   #others = new Map<string, Cursors>()
+  /** Up to where it was read here. What of it the server doesn't know is stored as well. */
   #read = 0
+  #stored = false
   #delivered = 0
   #readTimer: ReturnType<typeof setTimeout> | undefined
   #deliveredTimer: ReturnType<typeof setTimeout> | undefined
@@ -31,9 +36,21 @@ export class RoomCursors {
     this.others = new Computed(() => Object.fromEntries(this.#others))
   }
 
+  /** How far the user has read, whether or not the server knows it. */
+  get read(): number {
+    return Math.max(this.#read, this.#get()?.cursors.read ?? 0)
+  }
+
+  /** Read before a reload, and not sent then. */
+  restore(seq: number): void {
+    this.#read = Math.max(this.#read, seq)
+    this.#stored = true
+  }
+
   markRead(seq: number): void {
-    if (seq <= Math.max(this.#read, this.#get()?.cursors.read ?? 0)) return
+    if (seq <= this.read) return
     this.#read = seq
+    this.#store(true)
     this.#delivered = Math.max(this.#delivered, seq)
     clearTimeout(this.#readTimer)
     this.#readTimer = setTimeout(() => void this.flush(), READ_AFTER_MS)
@@ -61,6 +78,12 @@ export class RoomCursors {
     clearTimeout(this.#readTimer)
     this.#readTimer = undefined
     if (this.#read > (this.#get()?.cursors.read ?? 0)) await this.#set({ read: this.#read })
+    else if (this.#stored) this.#store(false)
+  }
+
+  #store(stored: boolean): void {
+    this.#stored = stored
+    this.#core.cache.saveRead(this.#room, stored ? this.#read : undefined)
   }
 
   reconnected(): void {
@@ -71,9 +94,12 @@ export class RoomCursors {
 
   async #set(cursors: { read?: number; delivered?: number }): Promise<void> {
     try {
-      this.#moved(await this.#core.connection.request('cursor.set', { room: this.#room, ...cursors }))
-    } catch {
-      // Lost or refused: the next move, or the next connection, says it again.
+      const moved = await this.#core.connection.request('cursor.set', { room: this.#room, ...cursors })
+      this.#moved(moved)
+      if (this.#stored && moved.read >= this.#read) this.#store(false)
+    } catch (error) {
+      // Lost: the next move, or the next connection, says it again. A room that is no longer the user's has no marks.
+      if (this.#stored && GONE.includes(toChatError(error).status)) this.#store(false)
     }
   }
 
@@ -109,6 +135,7 @@ export class RoomCursors {
     this.#readTimer = this.#deliveredTimer = undefined
     this.#others.clear()
     this.#read = this.#delivered = 0
+    this.#stored = false
     this.others.invalidate()
   }
 }

@@ -9,7 +9,7 @@ import { reachedBy } from './items.js'
 import type { Outbox } from './outbox.js'
 import type { Outgoing } from './outgoing.js'
 import { Computed } from './store.js'
-import { RoomTimeline } from './timeline.js'
+import { RoomTimeline, type Opening } from './timeline.js'
 import type { OutgoingMessage, RoomHandle, RoomView, SendOptions, Timeline, TimelineOptions } from './types.js'
 import { Typing } from './typing.js'
 import type { Content, Cursors, Event, EventPage, EventRange, Member, Receipt, Room, RoomSettings, TextFormat } from './wire.js'
@@ -64,7 +64,7 @@ export class RoomCore implements RoomHandle {
       {
         me: () => this.#core.self()?.user,
         room: () => this.#source.room(),
-        ensure: () => this.#ensure(),
+        opening: () => this.#opening(),
         list: range => this.#list(range),
         cachedPage: () => this.#core.cache.page(this.id),
         savePage: page => this.#core.cache.savePage(this.id, page),
@@ -211,6 +211,17 @@ export class RoomCore implements RoomHandle {
 
   #loadCursors(): void {
     this.#ensure().then(() => this.cursors.load(), () => {})
+  }
+
+  async #opening(): Promise<Opening> {
+    // Rejects when the client is closed.
+    await this.#core.connection.whenOnline()
+    await this.#core.synced
+    const room = await this.#ensure()
+    const { read } = this.cursors
+    // Read here, though the server doesn't know it yet.
+    const unread = room && read < room.head ? room.unread : 0
+    return { unread, read }
   }
 
   async #ensure(): Promise<Room | undefined> {

@@ -1,7 +1,9 @@
 // The rooms as they are now: from the cache, then from sync, then kept up by pushes.
 
+import type { Faces } from './cache.js'
 import type { Core } from './core.js'
 import { forward } from './cursors.js'
+import { GroupFaces } from './faces.js'
 import { fold, foldSettings, isChange, isMessage } from './fold.js'
 import { newId } from './ids.js'
 import type { Outbox } from './outbox.js'
@@ -21,14 +23,26 @@ export class RoomList implements Rooms {
   readonly #rooms = new Map<string, Room>()
   readonly #views = new Map<string, RoomView>()
   readonly #handles = new Map<string, RoomCore>()
+  readonly #faces: GroupFaces
+  readonly #language: string
+  /** The last message that mentions the user, by room: of those that were told, or are the last. */
+  readonly #mentions = new Map<string, number>()
   readonly #refreshing = new Map<string, ReturnType<typeof setTimeout>>()
   /** Pushes that came while a sync was on its way: its answer may be older than they are. */
   #overtaking: (Event | CursorPush)[] | undefined
   commit = 0
 
-  constructor(core: Core, outbox: Outbox) {
+  constructor(core: Core, outbox: Outbox, language = 'en') {
+    this.#language = language
     this.#core = core
     this.#outbox = outbox
+    this.#faces = new GroupFaces({
+      connection: core.connection,
+      cache: core.cache,
+      me: () => core.self()?.user,
+      met: users => core.users.put(users),
+      changed: room => this.viewChanged(room),
+    })
     this.list = new Computed(() =>
       [...this.#rooms.values()]
         .filter(room => room.me?.state === 'joined' || room.me?.state === 'invited')
@@ -90,20 +104,32 @@ export class RoomList implements Rooms {
     let view = this.#views.get(id)
     if (!view) {
       const peer = room.peer && this.#core.users.known(room.peer.user.id)
-      const title = room.settings.name || peer?.display_name || room.id
+      const names = this.#faces.of(room)?.map(user => this.#core.users.known(user).display_name)
+      const title = room.settings.name || peer?.display_name || (names?.length ? this.#listed(names) : room.id)
       const pending = this.#outbox.messages(id).length
-      view = { ...room, ...(room.peer && peer ? { peer: { ...room.peer, user: peer } } : {}), title, pending }
+      const mentioned = room.unread > 0 && (this.#mentions.get(id) ?? 0) > room.cursors.read
+      view = { ...room, ...(room.peer && peer ? { peer: { ...room.peer, user: peer } } : {}), title, pending, mentioned }
+      if (names?.length) view.names = names
       this.#views.set(id, view)
     }
     return view
   }
 
   /** From the cache, at start. */
-  restore(commit: number, rooms: Room[]): void {
+  restore(commit: number, rooms: Room[], faces: [room: string, faces: Faces][]): void {
     this.commit = commit
-    for (const room of rooms) this.#rooms.set(room.id, room)
+    this.#faces.restore(faces)
+    for (const room of rooms) {
+      this.#rooms.set(room.id, room)
+      this.#mention(room.last_message)
+    }
     this.list.invalidate()
     for (const handle of this.#handles.values()) handle.view.invalidate()
+  }
+
+  /** Read at the last visit, and not told to the server then. */
+  restoreReads(reads: [room: string, seq: number][]): void {
+    for (const [room, seq] of reads) this.handle(room).cursors.restore(seq)
   }
 
   syncing(): void {
@@ -135,6 +161,7 @@ export class RoomList implements Rooms {
     const next: Room = { ...room, head: event.seq, commit: Math.max(room.commit, event.commit) }
     if (isMessage(event)) {
       next.messages = event.number
+      this.#mention(event)
       next.last_message = event
       if (event.sender === me) {
         // The server counts one's own message as read, with all before it.
@@ -152,6 +179,7 @@ export class RoomList implements Rooms {
         // Joining opens history that could not be read before.
         if (event.state === 'joined' && room.me?.state !== 'joined') this.#handles.get(room.id)?.reload()
       }
+      this.#faces.stale(room.id)
       this.refresh(room.id)
     }
     this.#replace(next)
@@ -183,7 +211,9 @@ export class RoomList implements Rooms {
   /** Profiles or the outbox changed, which views show. */
   profilesChanged(users: User[]): void {
     const ids = new Set(users.map(({ id }) => id))
-    for (const room of this.#rooms.values()) if (room.peer && ids.has(room.peer.user.id)) this.viewChanged(room.id)
+    for (const room of this.#rooms.values()) {
+      if (room.peer ? ids.has(room.peer.user.id) : this.#faces.has(room.id, ids) || ids.has(room.me?.invited_by ?? '')) this.viewChanged(room.id)
+    }
     for (const handle of this.#handles.values()) handle.typing.users.invalidate()
   }
 
@@ -214,6 +244,8 @@ export class RoomList implements Rooms {
     for (const timer of this.#refreshing.values()) clearTimeout(timer)
     this.#refreshing.clear()
     this.#overtaking = undefined
+    this.#faces.clear()
+    this.#mentions.clear()
     this.commit = 0
     const ids = [...this.#rooms.keys()]
     this.#rooms.clear()
@@ -240,7 +272,18 @@ export class RoomList implements Rooms {
   /** A room as the server tells it. */
   #put(room: Room): void {
     if (room.peer) this.#core.users.put([room.peer.user])
+    this.#mention(room.last_message)
     this.#replace({ ...room, cursors: forward(this.#rooms.get(room.id)?.cursors, room.cursors) })
+  }
+
+  #mention(message: Event | undefined): void {
+    const me = this.#core.self()?.user
+    if (!message || !isMessage(message) || message.sender === me || !message.content?.mentions?.some(user => user === me)) return
+    this.#mentions.set(message.room, Math.max(this.#mentions.get(message.room) ?? 0, message.seq))
+  }
+
+  #listed(names: string[]): string {
+    return new Intl.ListFormat(this.#language, { style: 'narrow', type: 'conjunction' }).format(names)
   }
 
   #ownCursors(id: string, cursors: Cursors): void {
@@ -252,7 +295,8 @@ export class RoomList implements Rooms {
     const unread = room.me?.state === 'joined' ? Math.max(room.messages - room.cursors.read_messages, 0) : 0
     const next = { ...room, unread }
     this.#rooms.set(room.id, next)
-    this.#core.cache.save(`room:${room.id}`, next)
+    // An open group that was only looked at is not kept.
+    this.#core.cache.save(`room:${room.id}`, next.me && next)
     this.viewChanged(room.id)
     if (unread > 0 && next.receipts) this.handle(room.id).cursors.arrived()
   }

@@ -7,22 +7,28 @@ import { echoItem, eventItem, eventStatus, type Reached } from './items.js'
 import type { Outgoing } from './outgoing.js'
 import { Computed } from './store.js'
 import type { Timeline, TimelineItem, TimelineOptions, TimelineState } from './types.js'
-import { LogWindow } from './window.js'
+import { LogWindow, SHOWN_MAX } from './window.js'
 import type { Event, EventPage, EventRange, Room } from './wire.js'
 
 const PAGE_EVENTS = 50
 const REPAIR_PAGE_EVENTS = 200
 /** A longer absence is not caught up at once: the reader pages on from where they are. */
-const REPAIR_PAGES_MAX = 3
+const REPAIR_PAGES_MAX = 2
 const CACHED_EVENTS = 50
+const PAGES_KEPT_MIN = 3
 const RECENT_CHANGES_MAX = 500
+
+export interface Opening {
+  unread: number
+  read: number
+}
 
 /** What a timeline needs of its room. */
 export interface TimelineRoom {
   me(): string | undefined
   room(): Room | undefined
-  /** The room, asked for if it isn't known. */
-  ensure(): Promise<Room | undefined>
+  /** The room and how far it was read, with what the first sync told of it; asked for if it isn't known. */
+  opening(): Promise<Opening>
   list(range: EventRange): Promise<EventPage>
   cachedPage(): Promise<EventPage | undefined>
   savePage(page: EventPage): void
@@ -35,6 +41,7 @@ export interface TimelineRoom {
 export class RoomTimeline implements Timeline {
   readonly #room: TimelineRoom
   readonly #limit: number
+  readonly #keep: number
   readonly #state = new Computed(() => this.#snapshot())
   #window: LogWindow | undefined
   /** Counts windows: an answer for an earlier one is dropped. */
@@ -55,6 +62,8 @@ export class RoomTimeline implements Timeline {
   constructor(room: TimelineRoom, options: TimelineOptions = {}) {
     this.#room = room
     this.#limit = options.limit ?? PAGE_EVENTS
+    // Less than a few pages would be dropped as soon as they are read.
+    this.#keep = Math.max(options.keep ?? SHOWN_MAX, PAGES_KEPT_MIN * this.#limit)
     void this.#open(options.at ?? 'latest')
   }
 
@@ -78,11 +87,13 @@ export class RoomTimeline implements Timeline {
     const window = this.#window
     if (!window?.hasNewer) return this.#newer ?? Promise.resolve()
     return (this.#newer ??= this.#load({ after: window.high }, page => {
+      window.towardsEnd()
       window.append(page)
     }).finally(() => (this.#newer = undefined)))
   }
 
   async jumpTo(seq: number | 'latest'): Promise<void> {
+    if (seq === 'latest') this.#window?.towardsEnd()
     if (seq === 'latest' ? this.#window && !this.#window.hasNewer : this.#window?.find(seq)) return
     await this.#replace(seq === 'latest' ? {} : { around: seq })
   }
@@ -148,16 +159,17 @@ export class RoomTimeline implements Timeline {
     if (typeof at !== 'number') {
       const cached = await this.#room.cachedPage()
       if (cached && generation === this.#generation && !this.#window) {
-        this.#window = new LogWindow(cached, this.#room.me())
+        this.#window = new LogWindow(cached, this.#room.me(), this.#keep)
         this.#state.invalidate()
       }
     }
     let range: EventRange = typeof at === 'number' ? { around: at } : {}
     try {
-      const room = await this.#room.ensure()
-      if (at === 'first-unread' && room && room.unread > 0) range = { around: Math.max(room.cursors.read, 1) }
+      // Where to start is decided once, by what the server knows: the last visit's cursors may be long out of date.
+      const opening = at === 'first-unread' ? await this.#room.opening() : undefined
+      if (opening && opening.unread > 0) range = { around: Math.max(opening.read, 1) }
       if (generation !== this.#generation) return
-      await this.#replace(range, room)
+      await this.#replace(range, opening)
     } catch (thrown) {
       this.#error = toChatError(thrown)
     } finally {
@@ -167,11 +179,11 @@ export class RoomTimeline implements Timeline {
   }
 
   /** Reads one page as the new window. `opening`: the room as it was, to find the first unread message. */
-  async #replace(range: EventRange, opening?: Room): Promise<void> {
+  async #replace(range: EventRange, opening?: Opening): Promise<void> {
     this.#generation++
     await this.#load(range, page => {
-      this.#window = new LogWindow(page, this.#room.me())
-      if (opening && opening.unread > 0) this.#unreadAt = this.#firstUnread(this.#window, opening.cursors.read)
+      this.#window = new LogWindow(page, this.#room.me(), this.#keep)
+      if (opening && opening.unread > 0) this.#unreadAt = this.#firstUnread(this.#window, opening.read)
     })
   }
 
@@ -213,6 +225,8 @@ export class RoomTimeline implements Timeline {
         this.#remember(answer)
         window.append(answer)
         if (!answer.has_newer) return
+        // The reader is at the other end of a full window: what is new is dropped again.
+        if (window.high < (answer.events.at(-1)?.seq ?? 0)) break
         // Still behind, but on the way: not detached yet.
         window.hasNewer = page + 1 === REPAIR_PAGES_MAX
       }

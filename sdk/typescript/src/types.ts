@@ -77,6 +77,8 @@ export interface Client {
   /** Revokes this device, then clears cache and outbox. */
   logout(): Promise<void>
   readonly connection: Store<ConnectionStatus>
+  /** Tries to connect now instead of at `retryAt`. */
+  reconnect(): void
   readonly me: Store<Me | null>
   readonly rooms: Rooms
   readonly users: Users
@@ -124,8 +126,12 @@ export interface CreateRoomOptions {
 }
 
 export interface RoomView extends Room {
-  /** The name, the other person's display name, or the id. */
+  /** The name, the other person's display name, the names of other members, or the id. */
   title: string
+  /** Groups without a name: display names of up to three other members, once they are known. */
+  names?: string[]
+  /** An unread message mentions you: the last one, or one that came while connected. */
+  mentioned: boolean
   /** Messages in the outbox. */
   pending: number
 }
@@ -144,6 +150,8 @@ export interface TimelineOptions {
   at?: 'latest' | 'first-unread' | number
   /** Events per page, 50 by default. */
   limit?: number
+  /** Items kept in memory, 600 by default: beyond, the far end is dropped, and read again when it is paged to. */
+  keep?: number
 }
 
 export interface RoomHandle {

@@ -6,7 +6,7 @@
 import { fold, isChange, isMessage, type Change } from './fold.js'
 import type { Event, EventPage } from './wire.js'
 
-export const SHOWN_MAX = 2_000
+export const SHOWN_MAX = 600
 
 export interface Shown {
   event: Event
@@ -21,10 +21,14 @@ export class LogWindow {
   high: number
   hasOlder: boolean
   hasNewer: boolean
+  /** Which end is dropped when there is too much: the one that the reader does not page towards. */
+  #drop: 'oldest' | 'newest' = 'oldest'
+  readonly #max: number
   readonly #me: string | undefined
 
-  constructor(page: EventPage, me: string | undefined) {
+  constructor(page: EventPage, me: string | undefined, max = SHOWN_MAX) {
     this.#me = me
+    this.#max = max
     this.low = page.events[0]?.seq ?? 1
     // Not `as_of`: the server may have read the changes later than it chose the events.
     this.high = page.events.at(-1)?.seq ?? 0
@@ -54,11 +58,13 @@ export class LogWindow {
     this.hasOlder = page.has_older
     this.low = Math.min(this.low, page.events[0]?.seq ?? this.low)
     this.shown = [...events, ...this.shown]
-    if (this.shown.length > SHOWN_MAX) {
-      this.shown = this.shown.slice(0, SHOWN_MAX)
-      this.high = this.shown.at(-1)!.event.seq
-      this.hasNewer = true
-    }
+    this.#drop = 'newest'
+    this.#trim()
+  }
+
+  /** The reader pages on towards the end. */
+  towardsEnd(): void {
+    this.#drop = 'oldest'
   }
 
   /** A page that was asked for with `after` = high, or with a smaller seq. */
@@ -67,7 +73,7 @@ export class LogWindow {
     this.shown.push(...shownOf(page).filter(({ event }) => event.seq > this.high))
     this.high = Math.max(this.high, page.events.at(-1)?.seq ?? 0)
     this.hasNewer = page.has_newer
-    this.#trimOldest()
+    this.#trim()
   }
 
   /** A page of what is here already, as it is now. */
@@ -85,7 +91,7 @@ export class LogWindow {
     if (event.seq > this.high + 1) return false
     if (!isChange(event)) this.shown.push({ event, asOf: event.seq })
     this.high = event.seq
-    this.#trimOldest()
+    this.#trim()
     return true
   }
 
@@ -97,11 +103,17 @@ export class LogWindow {
     target.asOf = change.seq
   }
 
-  #trimOldest(): void {
-    if (this.shown.length <= SHOWN_MAX) return
-    this.shown = this.shown.slice(-SHOWN_MAX)
-    this.low = this.shown[0]!.event.seq
-    this.hasOlder = true
+  #trim(): void {
+    if (this.shown.length <= this.#max) return
+    if (this.#drop === 'newest') {
+      this.shown = this.shown.slice(0, this.#max)
+      this.high = this.shown.at(-1)!.event.seq
+      this.hasNewer = true
+    } else {
+      this.shown = this.shown.slice(-this.#max)
+      this.low = this.shown[0]!.event.seq
+      this.hasOlder = true
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { ChatError } from '../src/index.js'
+import { memoryStorage } from '../src/storage.js'
 import { pass, settle, virtualTime, world } from './world.js'
 
 virtualTime()
@@ -54,6 +55,34 @@ describe('connecting', () => {
 })
 
 describe('coming back', () => {
+  test('at once when somebody asks for it', async () => {
+    const { server, online } = world('ada')
+    const ada = await online('ada')
+    server.down = true
+    server.breakConnections()
+    await pass(20_000)
+    const { state, retryAt } = ada.connection.get()
+    expect(state).toBe('reconnecting')
+    expect(retryAt! - Date.now()).toBeGreaterThan(1_000)
+    // In vain: the next waits are short again.
+    ada.reconnect()
+    await pass(50)
+    expect(ada.connection.get().state).toBe('reconnecting')
+    expect(ada.connection.get().retryAt! - Date.now()).toBeLessThan(2_000)
+    server.down = false
+    ada.reconnect()
+    await pass(50)
+    expect(ada.connection.get()).toEqual({ state: 'online' })
+    // With nothing to do, or after the end, it does nothing.
+    ada.reconnect()
+    await settle()
+    expect(ada.connection.get()).toEqual({ state: 'online' })
+    await ada.close()
+    ada.reconnect()
+    await settle()
+    expect(ada.connection.get().state).toBe('closed')
+  })
+
   test('with growing waits, at most 30 s', async () => {
     const { server, online } = world('ada')
     const ada = await online('ada')
@@ -187,4 +216,36 @@ describe('tokens', () => {
     expect(ada.connection.get()).toMatchObject({ state: 'closed', error: { code: 'token_revoked' } })
     await expect(ada.devices.list()).rejects.toMatchObject({ code: 'token_revoked' })
   })
+})
+
+test.each(['pagehide', 'visibilitychange'])('what was gathered is written when the page goes: %s', async name => {
+  const page = new EventTarget()
+  vi.stubGlobal('document', Object.assign(page, { visibilityState: 'visible' }))
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
+  const { server, online } = world('ada', 'bob')
+  server.addRoom('garden', ['ada', 'bob'])
+  const storage = memoryStorage()
+  const ada = await online('ada', { storage })
+  await pass(1_000)
+  ada.rooms.get('garden').timeline()
+  await settle()
+  await pass(1_000)
+  server.say('garden', 'bob', 'last words')
+  await pass(20)
+  ada.rooms.get('garden').markRead()
+  expect(JSON.stringify(await storage.list(''))).not.toContain('last words')
+  Object.assign(page, { visibilityState: 'hidden' })
+  page.dispatchEvent(new Event(name))
+  await pass(0)
+  expect(JSON.stringify(await storage.list('room:'))).toContain('last words')
+  expect(JSON.stringify(await storage.list('page:'))).toContain('last words')
+  // Written at once: the answer to the mark may never be seen.
+  expect(await storage.list('read:')).toEqual([['read:garden', 2]])
+  await pass(20)
+  expect(server.rooms.get('garden')!.cursors.get('ada')!.read).toBe(2)
+  const closing = ada.close()
+  await settle()
+  await closing
+  vi.unstubAllGlobals()
 })

@@ -33,6 +33,40 @@ describe('the room list', () => {
     expect(bob.rooms.list.get()).toEqual([])
   })
 
+  test('titles a group without a name by three of its other members, and asks once', async () => {
+    const { server, online, client } = world('ada', 'bob', 'cyd', 'dan', 'eve')
+    const room = server.addRoom('garden', ['ada', 'dan', 'cyd', 'bob', 'eve'])
+    room.settings = {}
+    room.members.set('bob', 'invited')
+    const storage = memoryStorage()
+    const ada = await online('ada', { storage })
+    const garden = () => ada.rooms.list.get()[0]!
+    // Not before somebody looks.
+    expect(server.requestsOf('member.list')).toEqual([])
+    ada.rooms.list.subscribe(() => {})
+    await settle()
+    expect(garden()).toMatchObject({ title: 'Dan, Cyd, Eve', names: ['Dan', 'Cyd', 'Eve'] })
+    server.say('garden', 'dan', 'hi')
+    await settle()
+    expect(server.requestsOf('member.list')).toHaveLength(1)
+    // Who leaves is no longer named; a name comes first.
+    room.members.set('dan', 'left')
+    server.append('garden', 'dan', { type: 'member.updated', user: 'dan', state: 'left', level: 10 })
+    await pass(1_000)
+    expect(garden().title).toBe('Cyd, Eve, Bob')
+    await ada.close()
+    server.down = true
+    const reloaded = client('ada', { storage, language: 'zh' })
+    void reloaded.connect()
+    await settle()
+    expect(reloaded.rooms.list.get()[0]!.title).toBe('Cyd、Eve、Bob')
+    server.down = false
+    server.append('garden', 'cyd', { type: 'room.updated', settings: { name: 'Garden' } })
+    await pass(5_000)
+    expect(reloaded.rooms.list.get()[0]).toMatchObject({ title: 'Garden' })
+    expect(reloaded.rooms.list.get()[0]!.names).toBeUndefined()
+  })
+
   test('follows settings', async () => {
     const { server, online } = world('ada', 'bob')
     server.addRoom('garden', ['ada', 'bob'])
@@ -147,6 +181,79 @@ describe('unread', () => {
     server.down = false
     await pass(10_000)
     expect(server.rooms.get('garden')!.cursors.get('ada')!.read).toBe(2)
+  })
+
+  test('read marks made offline survive a reload, and only move forward', async () => {
+    const { server, online, client } = world('ada', 'bob')
+    const room = server.addRoom('garden', ['ada', 'bob'])
+    for (let seq = 2; seq <= 10; seq++) server.say('garden', 'bob', `m${seq}`)
+    const storage = memoryStorage()
+    const ada = await online('ada', { storage })
+    server.down = true
+    server.breakConnections('ada')
+    await settle()
+    ada.rooms.get('garden').markRead(8)
+    ada.rooms.get('garden').markRead(6)
+    await pass(1_000)
+    await ada.close()
+    expect(await storage.list('read:')).toEqual([['read:garden', 8]])
+    const reloaded = client('ada', { storage })
+    void reloaded.connect()
+    const timeline = reloaded.rooms.get('garden').timeline({ at: 'first-unread' })
+    await settle()
+    server.down = false
+    await pass(5_000)
+    expect(room.cursors.get('ada')).toMatchObject({ read: 8 })
+    expect(server.requestsOf('cursor.set', 'ada').filter(({ read }) => read)).toEqual([{ room: 'garden', read: 8 }])
+    expect(reloaded.rooms.list.get()[0]!.unread).toBe(2)
+    expect(timeline.get().unreadAt).toBe(9)
+    expect(await storage.list('read:')).toEqual([])
+  })
+
+  test('read marks that came too late for the server are dropped', async () => {
+    const { server, client, online } = world('ada', 'bob')
+    const room = server.addRoom('garden', ['ada', 'bob'])
+    server.say('garden', 'bob', 'hi')
+    server.addRoom('cellar', ['bob'])
+    const storage = memoryStorage()
+    await (await online('ada', { storage })).close()
+    await storage.set([['read:garden', 2], ['read:cellar', 5]])
+    room.cursors.set('ada', { delivered: 2, read: 2, read_messages: 1 })
+    room.commit = 1_000
+    const reloaded = client('ada', { storage })
+    void reloaded.connect()
+    await pass(2_000)
+    expect(server.requestsOf('cursor.set', 'ada').filter(({ read }) => read)).toEqual([{ room: 'cellar', read: 5 }])
+    expect(await storage.list('read:')).toEqual([])
+  })
+
+  test('says whether it is for the user', async () => {
+    const { server, online, client } = world('ada', 'bob')
+    server.addRoom('garden', ['ada', 'bob'])
+    const storage = memoryStorage()
+    const ada = await online('ada', { storage })
+    const mentioned = (who = ada) => who.rooms.list.get()[0]!.mentioned
+    const call = (users: string[]) => {
+      const content = { type: 'text' as const, text: 'you', format: 'plain' as const, mentions: users }
+      server.append('garden', 'bob', { type: 'message.created', number: server.texts('garden').length + 1, content })
+    }
+    call(['bob'])
+    await settle()
+    expect(mentioned()).toBe(false)
+    call(['ada'])
+    server.say('garden', 'bob', 'later')
+    await settle()
+    expect(mentioned()).toBe(true)
+    ada.rooms.get('garden').markRead()
+    await settle()
+    await pass(500)
+    expect(mentioned()).toBe(false)
+    await ada.close()
+    call(['ada'])
+    const again = client('ada', { storage })
+    void again.connect()
+    await settle()
+    expect(mentioned(again)).toBe(true)
   })
 
   test('what another device has read is read here', async () => {

@@ -68,6 +68,76 @@ describe('paging', () => {
     expect(seqs(timeline)).toEqual(range(5, 62))
   })
 
+  test('keeps a bounded part and reads the rest again', async () => {
+    const { handle, server } = await garden(1_500)
+    const timeline = handle.timeline({ limit: 100 })
+    await settle()
+    const page = async (load: 'loadOlder' | 'loadNewer') => {
+      void timeline[load]()
+      await settle()
+      const shown = seqs(timeline)
+      expect(shown.length).toBeLessThanOrEqual(600)
+      // 1501 and 1502 are changes.
+      expect(shown).toEqual(range(shown[0]!, shown.at(-1)!).filter(seq => seq !== 1_501 && seq !== 1_502))
+      return shown
+    }
+    while (timeline.get().hasOlder) await page('loadOlder')
+    expect(seqs(timeline)).toEqual(range(1, 600))
+    expect(timeline.get().hasNewer).toBe(true)
+    // What changes beyond the far end is in what is read again; what is new does not move the reader.
+    server.append('garden', 'bob', { type: 'message.deleted', target: 900 })
+    server.append('garden', 'bob', { type: 'message.deleted', target: 300 })
+    server.say('garden', 'bob', 'm1503')
+    await settle()
+    expect(seqs(timeline)).toEqual(range(1, 600))
+    expect(lines(timeline)[299]).toBe('300 bob: (deleted)')
+    const upTo: number[] = []
+    while (timeline.get().hasNewer) upTo.push((await page('loadNewer')).at(-1)!)
+    expect(upTo).toEqual([700, 800, 900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_503])
+    expect(lines(timeline).at(-1)).toBe('1503 bob: m1503')
+    expect(timeline.get().hasOlder).toBe(true)
+    // At the end again, it follows.
+    server.say('garden', 'bob', 'm1504')
+    await settle()
+    expect(seqs(timeline).at(-1)).toBe(1_504)
+    expect(lines(timeline).find(line => line.startsWith('900 '))).toBe(undefined)
+    void timeline.jumpTo(900)
+    await settle()
+    expect(lines(timeline).find(line => line.startsWith('900 '))).toBe('900 bob: (deleted)')
+  })
+
+  test('full, with the reader at its beginning, lets news wait, pushed or missed', async () => {
+    const { handle, server } = await garden(400)
+    const timeline = handle.timeline({ limit: 100, keep: 300 })
+    await settle()
+    for (let loads = 0; loads < 2; loads++) {
+      void timeline.loadOlder()
+      await settle()
+    }
+    expect(seqs(timeline)).toEqual(range(101, 400))
+    server.say('garden', 'bob', 'pushed')
+    await settle()
+    expect(seqs(timeline)).toEqual(range(101, 400))
+    expect(timeline.get().hasNewer).toBe(true)
+    void timeline.jumpTo('latest')
+    await settle()
+    void timeline.loadOlder()
+    await settle()
+    void timeline.loadOlder()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(102, 401))
+    server.down = true
+    server.breakConnections('ada')
+    for (let seq = 402; seq <= 900; seq++) server.say('garden', 'bob', `m${seq}`)
+    server.down = false
+    await pass(5_000)
+    expect(seqs(timeline)).toEqual(range(102, 401))
+    expect(timeline.get().hasNewer).toBe(true)
+    void timeline.loadNewer()
+    await settle()
+    expect(seqs(timeline)).toEqual(range(202, 501))
+  })
+
   test('jumps to a message and back to the end', async () => {
     const { handle } = await garden(200)
     const timeline = handle.timeline({ limit: 10 })
@@ -127,7 +197,7 @@ describe('gaps', () => {
     server.append('garden', 'bob', { type: 'message.edited', target: 3, content: { type: 'text', text: 'm3!', format: 'plain' } })
     server.down = false
     await pass(5_000)
-    expect(seqs(timeline)).toEqual(range(1, 603))
+    expect(seqs(timeline)).toEqual(range(1, 403))
     expect(timeline.get().hasNewer).toBe(true)
     expect(timeline.get().items[2]!.content!.text).toBe('m3!')
     void timeline.jumpTo('latest')
@@ -273,4 +343,59 @@ test('the last page is there at once after a reload, offline too', async () => {
   expect(reloaded.rooms.list.get()).toMatchObject([{ id: 'garden', title: 'garden', head: 80 }])
   expect(seqs(timeline)).toEqual(range(31, 80))
   expect(timeline.get()).toMatchObject({ hasOlder: true, loading: true })
+})
+
+describe('the first unread message, after a reload', () => {
+  /** Ada has read up to 40 of 80 when she leaves; `away` happens until she is back, on a slow line. */
+  async function reopened(away: (w: Awaited<ReturnType<typeof garden>>) => void) {
+    const w = await garden(80, { read: 40 })
+    w.handle.timeline()
+    await settle()
+    await w.ada.close()
+    away(w)
+    const reloaded = w.client('ada', { storage: w.storage })
+    const timeline = reloaded.rooms.get('garden').timeline({ at: 'first-unread', limit: 20 })
+    w.server.down = true
+    void reloaded.connect()
+    await settle()
+    // What was there is shown at once, without a divider that may be wrong.
+    expect(seqs(timeline)).toEqual(range(31, 80))
+    expect(timeline.get().unreadAt).toBeUndefined()
+    w.server.down = false
+    await pass(5_000)
+    return { ...w, timeline, reloaded }
+  }
+
+  test('is what the server says, not what was stored', async () => {
+    const read = await reopened(({ log, server }) => {
+      server.rooms.get('garden')!.cursors.set('ada', { delivered: 70, read: 70, read_messages: 69 })
+      server.rooms.get('garden')!.commit = 10_000
+      expect(log).toHaveLength(80)
+    })
+    expect(read.timeline.get()).toMatchObject({ unreadAt: 71, loading: false })
+    expect(seqs(read.timeline)).toEqual(range(60, 79))
+    // Later marks don't move it.
+    read.reloaded.rooms.get('garden').markRead()
+    read.server.say('garden', 'bob', 'new')
+    await settle()
+    expect(read.timeline.get().unreadAt).toBe(71)
+  })
+
+  test('is none when another device has read everything', async () => {
+    const { timeline } = await reopened(({ server }) => {
+      server.rooms.get('garden')!.cursors.set('ada', { delivered: 80, read: 80, read_messages: 79 })
+      server.rooms.get('garden')!.commit = 10_000
+    })
+    expect(timeline.get()).toMatchObject({ hasNewer: false, loading: false })
+    expect(timeline.get().unreadAt).toBeUndefined()
+    expect(seqs(timeline).at(-1)).toBe(80)
+  })
+
+  test('is there when everything had been read before', async () => {
+    const { timeline } = await reopened(({ server }) => {
+      for (let seq = 81; seq <= 90; seq++) server.say('garden', 'bob', `m${seq}`)
+      server.rooms.get('garden')!.cursors.set('ada', { delivered: 80, read: 80, read_messages: 79 })
+    })
+    expect(timeline.get().unreadAt).toBe(81)
+  })
 })

@@ -131,7 +131,11 @@ export function useTimelineScroll(timeline: Timeline, state: TimelineState): Tim
       if (view.current) view.current.scrollTop = view.current.scrollHeight
     }
     if (latest.current.hasNewer) void timeline.jumpTo('latest').then(down, () => undefined)
-    else down()
+    else {
+      down()
+      // Tells that the reader is at the end, where a full window has to go on.
+      void timeline.jumpTo('latest').catch(() => undefined)
+    }
   }, [timeline])
 
   const toSeq = useCallback(

@@ -1,5 +1,6 @@
 // English texts. This file is the shape of the dictionary: `zh.ts` must have exactly the same keys and arguments.
 const plural = new Intl.PluralRules('en')
+const list = new Intl.ListFormat('en', { style: 'narrow', type: 'conjunction' })
 const count = (n: number, one: string, other: string) => `${n.toLocaleString('en')} ${plural.select(n) === 'one' ? one : other}`
 
 export const en = {
@@ -54,6 +55,7 @@ export const en = {
   reconnecting: 'Connection lost. Reconnecting…',
   reconnectingIn: (seconds: number) => `Connection lost. Trying again in ${seconds} s`,
   backOnline: 'Back online',
+  tryNow: 'Try now',
 
   // Room list
   people: 'People',
@@ -71,6 +73,9 @@ export const en = {
   unreadCount: (n: number) => count(n, 'unread message', 'unread messages'),
   pendingCount: (n: number) => count(n, 'message waiting', 'messages waiting'),
   unnamedGroup: 'Group',
+  names: (...names: string[]) => list.format(names.map(String)),
+  andMore: (names: string, n: number) => `${names} and ${n.toLocaleString('en')} more`,
+  mentionsYou: 'You are mentioned',
   noRooms: 'It’s quiet here',
   noRoomsHint: 'Search for a person above, or start a group.',
   nothingFound: 'Nothing found',
@@ -103,8 +108,9 @@ export const en = {
   typingTwo: (a: string, b: string) => `${a} and ${b} are typing`,
   typingMany: (n: number) => `${n} people are typing`,
   typingShort: 'typing',
-  roomGone: 'This conversation isn’t yours to see',
-  roomGoneHint: 'You may have left it, or it never was.',
+  roomGone: 'No such conversation, or it isn’t yours',
+  roomGoneHint: 'Ask somebody who is in it for an invitation.',
+  openGroup: 'Open group',
   leftRoom: 'You are no longer in this conversation.',
   notJoined: 'Join to write here.',
   join: 'Join',
@@ -161,6 +167,7 @@ export const en = {
   messageTo: (name: string) => `Message ${name}`,
   send: 'Send',
   emoji: 'Emoji',
+  mentionPeople: 'People to mention',
   tooLong: 'The message is too long',
 
   // Notices
@@ -195,6 +202,8 @@ export const en = {
   removeTitle: (name: string) => `Remove ${name}?`,
   removeHint: 'They’ll see nothing that comes after.',
   groupSettings: 'Group settings',
+  copyLink: 'Copy link',
+  linkCopied: 'Link copied',
   history: 'Who sees earlier messages',
   historyJoined: 'Members, from when they joined',
   historyInvited: 'Members, from when they were invited',

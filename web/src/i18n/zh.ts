@@ -2,6 +2,7 @@
 import type { Dictionary } from './en'
 
 const number = (n: number) => n.toLocaleString('zh-CN')
+const list = new Intl.ListFormat('zh-CN', { style: 'narrow', type: 'conjunction' })
 
 export const zh: Dictionary = {
   tagline: '众声成群，百鸟齐飞。',
@@ -52,6 +53,7 @@ export const zh: Dictionary = {
   reconnecting: '连接已断开，正在重连…',
   reconnectingIn: (seconds) => `连接已断开，${seconds} 秒后重试`,
   backOnline: '已恢复连接',
+  tryNow: '立即重试',
 
   people: '联系人',
   invitations: '邀请',
@@ -68,6 +70,9 @@ export const zh: Dictionary = {
   unreadCount: (n) => `${number(n)} 条未读消息`,
   pendingCount: (n) => `${number(n)} 条消息待发送`,
   unnamedGroup: '群聊',
+  names: (...names) => list.format(names.map(String)),
+  andMore: (names, n) => `${names}和另外 ${number(n)} 人`,
+  mentionsYou: '有人提到了您',
   noRooms: '这里很安静',
   noRoomsHint: '在上方搜索联系人，或新建一个群聊。',
   nothingFound: '没有找到结果',
@@ -97,8 +102,9 @@ export const zh: Dictionary = {
   typingTwo: (a, b) => `${a} 和 ${b} 正在输入`,
   typingMany: (n) => `${number(n)} 人正在输入`,
   typingShort: '正在输入',
-  roomGone: '您无法查看此会话',
-  roomGoneHint: '您可能已经退出，或该会话不存在。',
+  roomGone: '没有此会话，或您不在其中',
+  roomGoneHint: '请让其中的成员邀请您。',
+  openGroup: '公开群聊',
   leftRoom: '您已不在此会话中。',
   notJoined: '加入后即可发言。',
   join: '加入',
@@ -151,6 +157,7 @@ export const zh: Dictionary = {
   messageTo: (name) => `发消息给 ${name}`,
   send: '发送',
   emoji: '表情',
+  mentionPeople: '可提及的成员',
   tooLong: '消息太长',
 
   noticeCreated: (who) => `${who} 创建了群聊`,
@@ -183,6 +190,8 @@ export const zh: Dictionary = {
   removeTitle: (name) => `移除 ${name}？`,
   removeHint: '移除后对方将看不到新的消息。',
   groupSettings: '群设置',
+  copyLink: '复制链接',
+  linkCopied: '已复制链接',
   history: '谁可以查看历史消息',
   historyJoined: '成员，自加入时起',
   historyInvited: '成员，自受邀时起',

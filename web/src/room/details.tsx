@@ -3,13 +3,15 @@ import { useEffect, useRef, useState } from 'react'
 import type { HistoryVisibility, RoomSettings } from '@starling/client'
 import { useText } from '../i18n/text'
 import { useAction } from '../hooks/use-problem'
-import { go } from '../hooks/use-route'
+import { go, routeHash } from '../hooks/use-route'
 import { ROOM_NAME_MAX, JoinRuleChoice } from '../rooms/new-group'
 import { RoomFace } from '../rooms/room-face'
 import { abilities, useRoomScope } from '../timeline/room-context'
+import { copyText } from '../ui/clipboard'
 import { Confirm } from '../ui/confirm'
 import { Dialog } from '../ui/dialog'
 import { Icon } from '../ui/icon'
+import { useToast } from '../ui/toast'
 import { PeerState } from './header'
 import { Members } from './members'
 import { roomTitle } from '../rooms/title'
@@ -20,6 +22,7 @@ export function Details({ onClose }: { onClose: () => void }) {
   const { t } = useText()
   const { view, room } = useRoomScope()
   const able = abilities(view)
+  const toast = useToast()
   const [leaving, setLeaving] = useState(false)
   const [editing, setEditing] = useState(false)
   const close = useRef<HTMLButtonElement>(null)
@@ -52,9 +55,22 @@ export function Details({ onClose }: { onClose: () => void }) {
               {view.settings.topic && <p className="details-topic">{view.settings.topic}</p>}
             </>
           )}
-          {able.settings && (
-            <button type="button" className="button small" onClick={() => setEditing(true)}><Icon name="edit" size={16} /> {t.groupSettings}</button>
-          )}
+          <div className="details-buttons">
+            {view.kind === 'group' && view.settings.join_rule === 'open' && (
+              <button
+                type="button"
+                className="button small"
+                onClick={() => {
+                  copyText(location.origin + location.pathname + routeHash({ page: 'room', room: view.id })).then(() => toast(t.linkCopied), () => toast(t.errorUnknown))
+                }}
+              >
+                <Icon name="link" size={16} /> {t.copyLink}
+              </button>
+            )}
+            {able.settings && (
+              <button type="button" className="button small" onClick={() => setEditing(true)}><Icon name="edit" size={16} /> {t.groupSettings}</button>
+            )}
+          </div>
         </section>
         {view.kind === 'group' && <Members />}
         {view.kind === 'group' && able.joined && (

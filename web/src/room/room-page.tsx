@@ -7,12 +7,14 @@ import { readDraft } from '../hooks/use-draft'
 import { problemText, useAction } from '../hooks/use-problem'
 import { useStore } from '../hooks/use-store'
 import { useTimelineScroll } from '../hooks/use-timeline-scroll'
+import { copyText } from '../ui/clipboard'
 import { Confirm } from '../ui/confirm'
 import { useToast } from '../ui/toast'
 import { Composer } from '../timeline/composer'
 import { MessageContext, RoomContext, useMessageScopeOf, type RoomActions } from '../timeline/room-context'
 import { Timeline } from '../timeline/timeline'
 import { InvitationPane } from '../rooms/invitation'
+import { AbsentRoom } from './absent'
 import { Details } from './details'
 import { RoomHeader } from './header'
 import { roomTitle } from '../rooms/title'
@@ -21,21 +23,18 @@ export function RoomPage({ id }: { id: string }) {
   const room = useRoom(id)
   const view = useStore(room.view)
   const me = useMe()
-  if (!view || !me) return <Absent waiting={!me} />
+  if (!me) return <Waiting />
+  if (!view?.me) return <AbsentRoom room={room} view={view} />
   if (view.me?.state === 'invited') return <InvitationPane room={room} view={view} />
   return <OpenRoom room={room} view={view} me={me.id} />
 }
 
-function Absent({ waiting }: { waiting: boolean }) {
+/** Who is signed in is not known yet. */
+function Waiting() {
   const { t } = useText()
   return (
     <main className="pane-empty">
-      {waiting ? <span className="spinner" role="status" aria-label={t.loading} /> : (
-        <>
-          <h2>{t.roomGone}</h2>
-          <p className="muted">{t.roomGoneHint}</p>
-        </>
-      )}
+      <span className="spinner" role="status" aria-label={t.loading} />
     </main>
   )
 }
@@ -69,7 +68,7 @@ function OpenRoom({ room, view, me }: OpenRoomProps) {
       },
       askDelete: setDeleting,
       copy: (item) => {
-        navigator.clipboard?.writeText(item.content?.text ?? '').then(() => toast(t.copied), () => toast(t.errorUnknown))
+        copyText(item.content?.text ?? '').then(() => toast(t.copied), () => toast(t.errorUnknown))
       },
       jump: (seq) => void toSeq(seq),
       fail: (problem) => toast(problemText(problem, t, language)),

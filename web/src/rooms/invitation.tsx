@@ -52,7 +52,7 @@ export function InvitationPane({ room, view }: { room: RoomHandle; view: RoomVie
   const { busy, problem, accept, decline } = useAnswer(room)
   const text = useInvitationText(view)
   return (
-    <main className="pane-empty invitation-pane">
+    <main className="pane-empty card-pane">
       <button type="button" className="icon-button back" aria-label={t.back} onClick={() => go({ page: 'home' })}>
         <Icon name="back" />
       </button>

@@ -31,6 +31,7 @@ export const RoomRow = memo(function RoomRow({ view, active }: { view: RoomView;
                 <Icon name="clock" size={15} />
               </span>
             )}
+            {view.mentioned && <span className="badge at" role="img" aria-label={t.mentionsYou} title={t.mentionsYou}>@</span>}
             {view.unread > 0 && (
               <span className="badge" role="img" aria-label={t.unreadCount(view.unread)}>{view.unread > BADGE_MAX ? `${BADGE_MAX}+` : view.unread}</span>
             )}

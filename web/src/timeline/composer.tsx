@@ -1,6 +1,6 @@
 // Where messages are written: Enter sends, Shift+Enter breaks the line, Arrow Up edits the last own one.
-import { useEffect, useRef, useState } from 'react'
-import type { TimelineItem } from '@starling/client'
+import { useEffect, useId, useMemo, useRef, useState } from 'react'
+import type { TimelineItem, User } from '@starling/client'
 import { useText } from '../i18n/text'
 import { useUser } from '../hooks/use-client'
 import { readDraft, writeDraft } from '../hooks/use-draft'
@@ -9,6 +9,8 @@ import { Growing, isComposing } from '../ui/growing'
 import { Icon } from '../ui/icon'
 import { Popover } from '../ui/popover'
 import { usesMarkdown } from './markdown'
+import { MentionList, useMentionChoice, useOthers } from './mention-picker'
+import { insertMention, mentionedIn } from './mentions'
 import { QuoteText } from './message'
 import { useRoomScope } from './room-context'
 import { roomTitle } from '../rooms/title'
@@ -29,11 +31,15 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
   const { t } = useText()
   const { room, view, me } = useRoomScope()
   const [text, setText] = useState(() => readDraft(me, room.id).text)
+  const [caret, setCaret] = useState(text.length)
   const [emoji, setEmoji] = useState<DOMRect>()
   const area = useRef<HTMLTextAreaElement>(null)
   const quotedSender = useUser(quoted?.sender ?? me)
   const quotedName = !quoted ? t.originalMissing : quoted.mine ? t.you : quotedSender.display_name
   const tooLong = text.length * 3 > TEXT_BYTES_MAX && encoder.encode(text.trim()).length > TEXT_BYTES_MAX
+
+  const others = useOthers(room, me, text.includes('@'))
+  const ids = useMemo(() => new Set(others.map(({ id }) => id)), [others])
 
   useEffect(() => writeDraft(me, room.id, { text, replyTo }), [me, room.id, text, replyTo])
   useEffect(() => {
@@ -51,7 +57,8 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
   const send = () => {
     const message = text.trim()
     if (message === '' || tooLong) return
-    const outgoing = room.send(message, { format: usesMarkdown(message) ? 'markdown' : 'plain', replyTo })
+    const mentions = mentionedIn(message, ids)
+    const outgoing = room.send(message, { format: usesMarkdown(message) ? 'markdown' : 'plain', replyTo, mentions })
     // The line in the timeline shows what becomes of it.
     outgoing.sent.catch(() => undefined)
     setText('')
@@ -65,11 +72,29 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
     const at = area.current?.selectionStart ?? text.length
     const end = area.current?.selectionEnd ?? at
     change(text.slice(0, at) + sign + text.slice(end))
+    place(at + sign.length)
+  }
+
+  /** Puts the caret there once the text is drawn. */
+  const place = (at: number) =>
     requestAnimationFrame(() => {
       area.current?.focus({ preventScroll: true })
-      area.current?.setSelectionRange(at + sign.length, at + sign.length)
+      area.current?.setSelectionRange(at, at)
+      setCaret(at)
     })
-  }
+
+  const choice = useMentionChoice({
+    text,
+    caret,
+    people: others,
+    listId: useId(),
+    onPick: (user: User, from: number) => {
+      const next = insertMention(text, from, caret, user.id)
+      change(next.text)
+      setCaret(next.caret)
+      place(next.caret)
+    },
+  })
 
   return (
     <form
@@ -90,6 +115,7 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
           </button>
         </div>
       )}
+      <MentionList choice={choice} />
       <div className="composer-row">
         <button type="button" className="icon-button" aria-label={t.emoji} aria-haspopup="dialog" onClick={(event) => setEmoji(event.currentTarget.getBoundingClientRect())}>
           <Icon name="emoji" />
@@ -98,13 +124,17 @@ export function Composer({ replyTo, quoted, onReply, onSent, onEditLast }: Compo
           handle={area}
           value={text}
           onChange={change}
+          onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
+          aria-autocomplete="list"
+          aria-controls={choice.options.length > 0 ? choice.listId : undefined}
+          aria-activedescendant={choice.options.length > 0 ? `${choice.listId}-${choice.current}` : undefined}
           aria-label={t.messageTo(roomTitle(view, t))}
           aria-invalid={tooLong || undefined}
           placeholder={t.message}
           enterKeyHint="send"
           onBlur={() => room.typing.stop()}
           onKeyDown={(event) => {
-            if (isComposing(event)) return
+            if (isComposing(event) || choice.onKeyDown(event)) return
             if (event.key === 'Enter' && !event.shiftKey) {
               event.preventDefault()
               send()

@@ -7,6 +7,8 @@ export type Inline =
   | { type: 'code'; text: string }
   | { type: 'strong' | 'emphasis' | 'strike'; children: Inline[] }
   | { type: 'link'; href: string; children: Inline[] }
+  /** Made by `markMentions`, not by the parser. */
+  | { type: 'mention'; id: string; text: string }
 
 export type Block =
   | { type: 'paragraph'; children: Inline[] }

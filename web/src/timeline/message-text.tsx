@@ -1,10 +1,13 @@
 // Shows the text of a message: the Markdown tree as React elements.
 import { Fragment, useMemo, type ReactNode } from 'react'
 import type { Content } from '@starling/client'
+import { useUser } from '../hooks/use-client'
+import { markMentions } from './mentions'
 import { parseMarkdown, parsePlain, plainText, type Block, type Inline } from './markdown'
 
 export function contentBlocks(content: Content): Block[] {
-  return content.format === 'markdown' ? parseMarkdown(content.text) : parsePlain(content.text)
+  const blocks = content.format === 'markdown' ? parseMarkdown(content.text) : parsePlain(content.text)
+  return markMentions(blocks, content.mentions ?? [])
 }
 
 /** One line of it, for previews. */
@@ -92,6 +95,8 @@ function inlineView(node: Inline): ReactNode {
       return <em><Inlines nodes={node.children} /></em>
     case 'strike':
       return <s><Inlines nodes={node.children} /></s>
+    case 'mention':
+      return <Mention id={node.id} text={node.text} />
     case 'link':
       return (
         <a href={node.href} target="_blank" rel="noopener noreferrer nofollow">
@@ -99,4 +104,9 @@ function inlineView(node: Inline): ReactNode {
         </a>
       )
   }
+}
+
+function Mention({ id, text }: { id: string; text: string }) {
+  const { display_name } = useUser(id)
+  return <span className="mention" title={display_name}>{text}</span>
 }

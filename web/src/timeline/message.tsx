@@ -25,7 +25,7 @@ interface MessageProps {
 
 export const Message = memo(function Message({ item, quoted, first, last, editing, focusable }: MessageProps) {
   const { t, time } = useText()
-  const { room, group, actions } = useMessageScope()
+  const { room, me, group, actions } = useMessageScope()
   const sender = useUser(item.sender)
   const may = useMessageAbilities(item)
   const [menu, setMenu] = useState<OpenMenu>()
@@ -40,7 +40,7 @@ export const Message = memo(function Message({ item, quoted, first, last, editin
     }
   }
   const large = !item.deleted && item.content !== undefined && isEmojiOnly(item.content.text) && item.replyTo === undefined
-  const classes = ['message', item.mine ? 'mine' : 'theirs', first && 'first', last && 'last', large && 'emoji-only', item.deleted && 'deleted']
+  const classes = ['message', item.mine ? 'mine' : 'theirs', first && 'first', last && 'last', large && 'emoji-only', !item.mine && item.content?.mentions?.includes(me) && 'mentions-me', item.deleted && 'deleted']
   return (
     <article
       className={classes.filter(Boolean).join(' ')}
