@@ -51,6 +51,46 @@ test('a reload keeps the session and what was not sent yet', async ({ server, pe
   await ada.shot('reload')
 })
 
+test('opened again after an absence, the divider stands before what came meanwhile', async ({ server, person }) => {
+  const ada = await (await person('ada', 'Ada')).register(server.url)
+  const bob = await (await person('bob', 'Bob')).register(server.url)
+  await ada.find(bob)
+  await ada.say('read long ago')
+  await bob.page.bringToFront()
+  await bob.open('Ada')
+  await expect(ada.status('read long ago', 'Read')).toBeVisible()
+  await expect.poll(() => bob.stored()).toContain('read long ago')
+  const address = bob.page.url()
+  await bob.page.goto('about:blank')
+  await ada.say('news one', 'news two')
+  await expect(ada.status('news two', 'Sent')).toBeVisible()
+
+  await bob.page.goto(address)
+  await expect(bob.message('news one')).toBeInViewport()
+  const divider = bob.page.getByRole('separator', { name: 'New messages' })
+  await expect(divider).toHaveCount(1)
+  const order = await bob.log.evaluate((log) => [...log.querySelectorAll('[data-key="unread"], .message-text p')].map((row) => row.firstChild?.textContent ?? ''))
+  expect(order).toEqual(['read long ago', 'New messages', 'news one', 'news two'])
+  // Reading on moves the mark, not the divider.
+  await expect(ada.status('news two', 'Read')).toBeVisible()
+  await expect(divider).toHaveCount(1)
+})
+
+test('somebody who does not want to wait tries now', async ({ server, person }) => {
+  const ada = await (await person('ada', 'Ada')).register(server.url)
+  await server.kill()
+  const again = ada.page.getByRole('button', { name: 'Try now' })
+  // The waits grow: this one is long enough to be cut short.
+  await expect(ada.page.getByText(/Trying again in (1\d|[5-9]) s/)).toBeVisible({ timeout: 40_000 })
+  await ada.shot('try-now')
+  const attempt = ada.page.waitForEvent('websocket', { timeout: 3_000 })
+  await again.click()
+  await attempt
+  await server.start()
+  await expect(ada.page.getByText('Back online')).toBeVisible({ timeout: 40_000 })
+  await expect(again).toHaveCount(0)
+})
+
 test('the client opens without the server, shows what it knows, and sends later', async ({ server, person }) => {
   const ada = await (await person('ada', 'Ada')).register(server.url)
   const bob = await (await person('bob', 'Bob')).register(server.url)

@@ -8,6 +8,7 @@ import { go } from '../hooks/use-route'
 import { RoomFace } from '../rooms/room-face'
 import { roomTitle } from '../rooms/title'
 import { Icon } from '../ui/icon'
+import { Starling } from '../ui/starling'
 
 interface AbsentProps {
   room: RoomHandle
@@ -26,6 +27,7 @@ export function AbsentRoom({ room, view }: AbsentProps) {
       </button>
       {gone ? (
         <>
+          <Starling size={96} />
           <h1>{t.roomGone}</h1>
           <p className="muted">{t.roomGoneHint}</p>
         </>

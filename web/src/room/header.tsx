@@ -25,7 +25,7 @@ export function RoomHeader({ view, typing, detailsOpen, onDetails }: HeaderProps
       <button type="button" className="icon-button back" aria-label={t.back} onClick={() => go({ page: 'home' })}>
         <Icon name="back" />
       </button>
-      <button type="button" className="room-header-title" onClick={onDetails} aria-label={`${roomTitle(view, t)}, ${t.details}`}>
+      <button type="button" className="room-header-title" onClick={onDetails}>
         <RoomFace view={view} size={38} />
         <span className="room-header-text">
           <span className="room-header-name" role="heading" aria-level={1}>{roomTitle(view, t)}</span>
@@ -33,6 +33,7 @@ export function RoomHeader({ view, typing, detailsOpen, onDetails }: HeaderProps
             {typing.length > 0 ? <><TypingDots /> {typingText(typing, t)}</> : view.kind === 'direct' ? <PeerState view={view} /> : <GroupState view={view} />}
           </span>
         </span>
+        <span className="visually-hidden">{t.details}</span>
       </button>
       <button type="button" className="icon-button" aria-label={t.details} aria-expanded={detailsOpen} title={t.details} onClick={onDetails}>
         <Icon name="details" />

@@ -10,5 +10,7 @@ export function RoomFace({ view, size }: { view: RoomView; size?: number }) {
   const peer = view.kind === 'direct' ? view.peer?.user : undefined
   const presence = usePresence(peer ? [peer.id] : [])
   if (peer) return <Avatar id={peer.id} name={peer.display_name} size={size} online={presence[peer.id]?.online ?? false} />
-  return <Avatar id={view.id} name={roomTitle(view, t)} size={size} square />
+  // A list of names stands for its first two people.
+  const name = view.names?.slice(0, 2).join(' ') ?? roomTitle(view, t)
+  return <Avatar id={view.id} name={name} size={size} square />
 }

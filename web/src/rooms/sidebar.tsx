@@ -126,12 +126,13 @@ export function Sidebar({ active, onNewGroup, onSettings }: SidebarProps) {
         )}
       </div>
       <footer className="sidebar-foot">
-        <button type="button" className="me" onClick={onSettings} aria-label={t.settings}>
+        <button type="button" className="me" onClick={onSettings}>
           {me && <Avatar id={me.id} name={me.display_name} size={34} />}
           <span className="person-text">
             <span className="person-name">{me?.display_name ?? ''}</span>
             <span className="person-id">{me ? `@${me.id}` : ''}</span>
           </span>
+          <span className="visually-hidden">{t.settings}</span>
           <Icon name="settings" />
         </button>
       </footer>

@@ -89,7 +89,9 @@ export function MentionList({ choice }: { choice: MentionChoice }) {
   const { t } = useText()
   const list = useRef<HTMLDivElement>(null)
   const { options, current, listId, pick } = choice
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [current])
+  useEffect(() => {
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' })
+  }, [current])
   if (options.length === 0) return null
   return (
     <div className="mention-list" ref={list} id={listId} role="listbox" aria-label={t.mentionPeople}>

@@ -5,10 +5,9 @@ import type { Block, Inline } from './markdown'
 /** The server's `mentions_max`. */
 export const MENTIONS_MAX = 50
 const OFFERED_MAX = 8
-const ID_MAX = 64
 
-/** An id as it stands in a text: not inside a word or address. */
-const MENTION = new RegExp(`(?<![\\p{L}\\p{N}@/._-])@([a-z0-9._=-]{1,${ID_MAX}})`, 'gu')
+/** An id as it stands in a text: not inside a Latin word or an address; Chinese has no spaces to ask for. */
+const MENTION = /(?<![a-zA-Z0-9@/._-])@([a-z0-9._=-]{1,64})(?![A-Z])/gu
 const TYPING = /(?<![a-zA-Z0-9@/._-])@([\p{L}\p{N}._=-]{0,64})$/u
 
 /** The mention being typed before the caret. `from` is where its @ stands. */
