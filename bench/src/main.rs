@@ -2,6 +2,7 @@
 //!
 //! Each measurement prints a table and writes the same numbers to `bench/results/`.
 
+mod costs;
 mod sample;
 mod store;
 mod town;

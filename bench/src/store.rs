@@ -13,12 +13,15 @@ use serde_json::{Value, json};
 use storage::{Outcome, Store};
 use storage_sqlite::{Options, SqliteStore};
 
+use crate::costs::Costs;
 use crate::sample::{Dice, Sample};
 use crate::town::{READER_ROOMS, ROOMS, Town};
 
 /// Units on the way at the same time, and how many messages are sent so.
 const RATES: [(usize, u64); 3] = [(1, 10_000), (16, 50_000), (256, 300_000)];
 const MESSAGES_DEFAULT: u64 = 1_000_000;
+/// After this long the store has given back what it can.
+const IDLE: Duration = Duration::from_millis(2_500);
 const PAGE: u64 = 50;
 const READS: usize = 5_000;
 const RESULTS: &str = "bench/results/store.json";
@@ -52,16 +55,24 @@ async fn run(folder: &Path, messages: u64) -> Value {
     store = Arc::new(SqliteStore::open(folder, &options).expect("the store opens"));
     let _ = reader.await;
 
-    let mut sent = 0;
+    let mut sent: u64 = 0;
     let mut appends = Vec::new();
-    println!("durable appends ({ROOMS} rooms, 180 bytes)\n  at once      per second   p50 µs     p99 µs     max ms");
+    println!("durable appends ({ROOMS} rooms, 180 bytes)\n  at once      per second   p50 µs     p99 µs     max ms     group      CPU µs     bytes");
     for (clients, count) in RATES {
-        let (rate, sample) = append(&town, &store, clients, sent, count.min(messages - sent)).await;
-        sent += count.min(messages - sent);
+        let (head, before) = (store.head(&town.app).await.expect("the store reads"), Costs::now());
+        let count = count.min(messages - sent);
+        let (rate, sample) = append(&town, &store, clients, sent, count).await;
+        let commits = store.head(&town.app).await.expect("the store reads").0 - head.0;
+        let (cpu, written) = Costs::now().since(&before, count);
+        let group = count as f64 / commits.max(1) as f64;
+        sent += count;
         let (p50, p99, longest) = (sample.micros(50), sample.micros(99), sample.micros(100) / 1e3);
-        println!("  {clients:<12} {rate:<12.0} {p50:<10.0} {p99:<10.0} {longest:.0}");
+        println!(
+            "  {clients:<12} {rate:<12.0} {p50:<10.0} {p99:<10.0} {longest:<10.0} {group:<10.1} {cpu:<10.1} {written:.0}"
+        );
         appends.push(json!({ "at_once": clients, "per_second": rate.round(), "p50_us": p50.round(),
-            "p99_us": p99.round(), "max_ms": longest.round() }));
+            "p99_us": p99.round(), "max_ms": longest.round(), "messages_per_commit": group.round(),
+            "cpu_us_per_message": cpu.round(), "bytes_written_per_message": written.round() }));
     }
     let (rest_rate, _) = append(&town, &store, 256, sent, messages - sent).await;
     println!("  256 up to {messages} messages: {rest_rate:.0} per second");
@@ -74,6 +85,8 @@ async fn run(folder: &Path, messages: u64) -> Value {
         println!("  {name:<30} {:<10.0} {:.0}", sample.micros(50), sample.micros(99));
         reads.insert(name.into(), json!({ "p50_us": sample.micros(50).round(), "p99_us": sample.micros(99).round() }));
     }
+    let busy = resident_mib();
+    tokio::time::sleep(IDLE).await;
     let resident = resident_mib();
 
     let crash = folder.with_extension("crash");
@@ -88,13 +101,13 @@ async fn run(folder: &Path, messages: u64) -> Value {
     let bytes_per_message = (bytes_of(folder) - empty_bytes) as f64 / messages as f64;
     println!(
         "open {open_ms:.1} ms, after a crash {open_after_crash_ms:.1} ms, close {close_ms:.0} ms\n\
-         {bytes_per_message:.0} bytes per message, {resident:.0} MiB resident after all of this"
+         {bytes_per_message:.0} bytes per message, {busy:.0} MiB resident after all of this, {resident:.0} MiB when idle"
     );
     json!({
         "messages": messages, "rooms": ROOMS, "appends": appends, "appends_256_long_run_per_second": rest_rate.round(),
         "reads": reads, "open_ms": open_ms.round(), "open_after_crash_ms": open_after_crash_ms.round(),
         "close_ms": close_ms.round(), "bytes_per_message": bytes_per_message.round(),
-        "resident_mib": resident.round(),
+        "resident_mib": busy.round(), "resident_idle_mib": resident.round(),
     })
 }
 

@@ -60,7 +60,7 @@ impl Town {
             changes.push(AccountChange::CreateUser { user: person(user), password: None });
         }
         for (user, device) in self.users.iter().zip(&self.devices) {
-            changes.push(AccountChange::CreateDevice(device_of(device, user)));
+            changes.push(AccountChange::CreateDevice { device: device_of(device, user), verified: None });
         }
         self.commit(store, Work::Account(changes)).await;
         for start in (0..ROOMS).step_by(BUILDERS) {

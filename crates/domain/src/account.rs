@@ -44,9 +44,17 @@ pub enum AccountChange {
         user: UserId,
         /// The new one.
         password: PasswordHash,
+        /// Which of the user's devices end with the old one.
+        revoke: Revoke,
     },
-    /// A new device. Conflict: the id exists, or the user doesn't or is disabled.
-    CreateDevice(Device),
+    /// A new device. Conflict: the id exists, the user doesn't or is disabled, or their password is no longer the one
+    /// that was shown.
+    CreateDevice {
+        /// The device.
+        device: Device,
+        /// The hash that the user's password was verified against; absent if none was asked for.
+        verified: Option<PasswordHash>,
+    },
     /// The next refresh token. Conflict: the device is gone or its generation is not `from`.
     RotateRefresh {
         /// Which device.
@@ -63,6 +71,28 @@ pub enum AccountChange {
         /// Which.
         devices: Vec<DeviceId>,
     },
+}
+
+/// Which of a user's devices end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoke {
+    /// None of them.
+    None,
+    /// All of them.
+    All,
+    /// All but this one.
+    AllBut(DeviceId),
+}
+
+impl Revoke {
+    /// Whether a device of the user ends.
+    pub fn ends(&self, device: &DeviceId) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::AllBut(kept) => device != kept,
+        }
+    }
 }
 
 /// Whether a name (display name, device name) can be taken: 1 to [`NAME_CHARS_MAX`] characters, none of them control characters.

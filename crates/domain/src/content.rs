@@ -47,6 +47,13 @@ impl Content {
         Content::Text(TextContent { text: text.into(), format: TextFormat::Plain, mentions: Vec::new(), data: None })
     }
 
+    /// How many bytes it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Content::Text(text) => text.text.len() + text.data.as_ref().map_or(0, |data| data.len()),
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         match self {
             Content::Text(text) => {

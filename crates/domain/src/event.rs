@@ -160,6 +160,21 @@ impl Entry {
         Self { event, edit: None, reactions: Vec::new() }
     }
 
+    /// How many bytes of content it holds, with those of its last edit.
+    pub fn content_bytes(&self) -> usize {
+        let own = match &self.event.body {
+            EventBody::Message { content, .. } | EventBody::Edit { content, .. } => {
+                content.as_ref().map_or(0, Content::bytes)
+            }
+            EventBody::Created { .. }
+            | EventBody::Settings(_)
+            | EventBody::Member { .. }
+            | EventBody::Redaction { .. }
+            | EventBody::Reaction { .. } => 0,
+        };
+        own + self.edit.as_ref().map_or(0, |edit| edit.content.bytes())
+    }
+
     /// What the message says now, if it is one and is not redacted.
     pub fn content(&self) -> Option<&Content> {
         match (&self.event.body, &self.edit) {

@@ -56,6 +56,45 @@ pub fn page_ranges(visible: &[SeqRange], cut: Cut, limit: u64) -> PageRanges {
     PageRanges { ranges, has_older, has_newer }
 }
 
+/// The ranges of a page in pieces of at most `piece` seqs, those nearest to the cut first, so that a page that is given up
+/// after some pieces has no hole.
+pub fn nearest_first(ranges: &[SeqRange], cut: Cut, piece: u64) -> Vec<SeqRange> {
+    let forward = |ranges: &[SeqRange]| {
+        let mut pieces = Vec::new();
+        for range in ranges {
+            let mut first = range.first;
+            while first <= range.last {
+                let last = Seq(first.0 + piece.max(1) - 1).min(range.last);
+                pieces.push(SeqRange { first, last });
+                first = last.next();
+            }
+        }
+        pieces
+    };
+    let backward = |ranges: &[SeqRange]| {
+        let mut pieces = forward(ranges);
+        pieces.reverse();
+        pieces
+    };
+    match cut {
+        Cut::Newest | Cut::Before(_) => backward(ranges),
+        Cut::After(_) => forward(ranges),
+        Cut::Around(seq) => {
+            let older = backward(&clip(ranges, Seq(1), Seq(seq.0.saturating_sub(1))));
+            let newer = forward(&clip(ranges, seq, Seq(u64::MAX)));
+            let (mut older, mut newer) = (older.into_iter(), newer.into_iter());
+            let mut pieces = Vec::new();
+            loop {
+                let pair = [newer.next(), older.next()];
+                if pair == [None, None] {
+                    return pieces;
+                }
+                pieces.extend(pair.into_iter().flatten());
+            }
+        }
+    }
+}
+
 fn length(range: &SeqRange) -> u64 {
     range.last.0 - range.first.0 + 1
 }
@@ -117,6 +156,19 @@ mod tests {
         let page = page_ranges(&visible, cut, limit);
         let ranges: Vec<_> = page.ranges.iter().map(|range| (range.first.0, range.last.0)).collect();
         assert_eq!((ranges.as_slice(), (page.has_older, page.has_newer)), (expect, more), "{cut:?} {limit}");
+    }
+
+    #[test]
+    fn pieces_come_nearest_first() {
+        let check = |cut: Cut, expect: &[(u64, u64)]| {
+            let ranges = [SeqRange { first: Seq(1), last: Seq(7) }, SeqRange { first: Seq(10), last: Seq(12) }];
+            let pieces = nearest_first(&ranges, cut, 3);
+            let pieces: Vec<_> = pieces.iter().map(|piece| (piece.first.0, piece.last.0)).collect();
+            assert_eq!(pieces, expect, "{cut:?}");
+        };
+        check(Cut::Newest, &[(10, 12), (7, 7), (4, 6), (1, 3)]);
+        check(Cut::After(Seq(0)), &[(1, 3), (4, 6), (7, 7), (10, 12)]);
+        check(Cut::Around(Seq(5)), &[(5, 7), (4, 4), (10, 12), (1, 3)]);
     }
 
     #[test]

@@ -135,8 +135,9 @@ number! {
 }
 
 impl Seq {
-    /// Largest seq a room can reach: stores pack (room, seq) into one 64-bit key.
-    pub const MAX: Seq = Seq(u32::MAX as u64);
+    /// Largest seq a room can reach: stores pack (room, seq) into one 64-bit key, and a bit to tell events from what lies
+    /// beside them.
+    pub const MAX: Seq = Seq(i32::MAX as u64);
 
     /// The one after.
     pub fn next(self) -> Seq {

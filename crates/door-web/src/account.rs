@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Actor;
 use engine::{Login, Register};
 use wire::Code;
-use wire::{LoginRequest, Me, PasswordChange, ProfileUpdate, RefreshRequest, RegisterRequest, Session};
+use wire::{LoginRequest, Me, Nothing, PasswordChange, ProfileUpdate, RefreshRequest, RegisterRequest, Session};
 
 use crate::convert::to_wire;
 use crate::document::errors;
@@ -85,9 +85,7 @@ pub(crate) async fn change_password(
     Caller(actor): Caller,
     Json(request): Json<PasswordChange>,
 ) -> Result<Response, Failure> {
-    let PasswordChange { current_password, new_password, revoke_other_devices } = request;
-    let change = engine::PasswordChange { current: current_password, new: new_password, revoke_other_devices };
-    door.engine.change_password(&actor, change).await?;
+    set_password(&door, &actor, request).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -108,6 +106,13 @@ pub(crate) async fn patch_me(
     Json(request): Json<ProfileUpdate>,
 ) -> Result<Response, Failure> {
     Ok(answer(StatusCode::OK, &update(&door, &actor, request).await?))
+}
+
+pub(crate) async fn set_password(door: &Door, actor: &Actor, request: PasswordChange) -> Result<Nothing, Failure> {
+    let PasswordChange { current_password, new_password, revoke_other_devices } = request;
+    let change = engine::PasswordChange { current: current_password, new: new_password, revoke_other_devices };
+    door.engine.change_password(actor, change).await?;
+    Ok(Nothing {})
 }
 
 pub(crate) async fn me(door: &Door, actor: &Actor) -> Result<Me, Failure> {

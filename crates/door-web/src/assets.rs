@@ -17,6 +17,7 @@ use rust_embed::RustEmbed;
 use wire::Code;
 
 use crate::door::Door;
+use crate::extract::OpenRequest;
 use crate::failure::Failure;
 
 const INDEX: &str = "index.html";
@@ -116,7 +117,7 @@ fn gzip(bytes: &Bytes) -> Option<Bytes> {
 }
 
 /// Everything that is no route: a file, or the page of the web client, which knows its own paths.
-pub(crate) async fn serve(State(door): State<Door>, request: Request) -> Result<Response, Failure> {
+pub(crate) async fn serve(State(door): State<Door>, _: OpenRequest, request: Request) -> Result<Response, Failure> {
     let path = request.uri().path().trim_start_matches('/');
     if path == "v1" || path.starts_with("v1/") {
         return Err(Code::NotFound.into());

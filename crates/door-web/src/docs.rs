@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::door::Door;
-use crate::extract::Params;
+use crate::extract::{OpenRequest, Params};
 use crate::language::Language;
 
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -56,7 +56,7 @@ pub(crate) struct DocsRange {
 /// This document
 #[utoipa::path(get, path = "/v1/openapi.json", operation_id = "document.get", tag = "server", security(()),
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object)))]
-pub(crate) async fn get_openapi(State(door): State<Door>) -> Response {
+pub(crate) async fn get_openapi(State(door): State<Door>, _: OpenRequest) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, REVALIDATE)];
     (headers, door.docs.json()).into_response()
 }
@@ -66,6 +66,7 @@ pub(crate) async fn get_openapi(State(door): State<Door>) -> Response {
     responses((status = 200, description = "HTML", content_type = "text/html", body = String)))]
 pub(crate) async fn get_docs(
     State(door): State<Door>,
+    _: OpenRequest,
     headers: HeaderMap,
     Params(range): Params<DocsRange>,
 ) -> Response {
@@ -82,7 +83,7 @@ pub(crate) async fn get_docs(
     (headers, door.docs.html(language)).into_response()
 }
 
-pub(crate) async fn get_style() -> Response {
+pub(crate) async fn get_style(_: OpenRequest) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")), (CACHE_CONTROL, REVALIDATE)];
     (headers, include_str!("docs/style.css")).into_response()
 }

@@ -26,12 +26,17 @@ const WITH_BODY: &[Code] = &[
     Code::RequestTimeout,
 ];
 
-const DESCRIPTION: &str = "REST over JSON, and the same operations with pushed events over the WebSocket `/v1/ws`.\n\n\
+const DESCRIPTION: &str = "REST over JSON, and once signed in the same operations with pushed events over the WebSocket `/v1/ws`.\n\n\
     Times are Unix milliseconds. In a room every event has a sequence number `seq`, dense from 1; in an app every commit has a \
     number. Absent means default, and unknown fields are ignored.\n\n\
     Errors are problem details (RFC 9457) with a stable `code`. Commands can be repeated safely with the same `Idempotency-Key` \
-    header (or `client_id` in the body): the answer is the first one's, with `Idempotent-Replay: true`. Answers to authenticated \
-    requests say in `RateLimit` what is left; `Retry-After` says when to try again.";
+    header (or `client_id` in the body): the answer is the first one's, with `Idempotent-Replay: true`. Answers say in \
+    `RateLimit` what is left (of the user's rate, or of the client address's where no token is needed); `Retry-After` says when \
+    to try again.
+
+\
+    Over the WebSocket stand all operations but those before a connection (`auth.register`, `auth.login`, `auth.refresh`) and \
+    those about the server (`server.get`, `error.list`, this document).";
 
 const TAGS: &[(&str, &str)] = &[
     ("account", "Registering, signing in, the own profile"),

@@ -1,6 +1,7 @@
 //! What all handlers share.
 
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,12 @@ use net::Budget;
 use crate::DoorOptions;
 use crate::assets::Assets;
 use crate::docs::Docs;
+use crate::failure::Failure;
 use crate::language::Language;
+use crate::recent::Recent;
+
+/// Open requests at once after a rest, as seconds of their rate: a page of the web client is many files.
+const OPEN_REQUESTS_BURST_SECONDS: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 
 /// The state of the door; clones share it.
 #[derive(Clone)]
@@ -23,6 +29,10 @@ pub(crate) struct Shared {
     /// Registrations and logins.
     pub(crate) sign_ins: Budget,
     pub(crate) refreshes: Budget,
+    /// Requests that need no token: about the server, its health, its documents, the web client.
+    pub(crate) open_requests: Budget,
+    pub(crate) registration_open: Recent<Result<bool, Failure>>,
+    pub(crate) readable: Recent<bool>,
     pub(crate) assets: Assets,
     pub(crate) docs: Docs,
     ids: RequestIds,
@@ -42,6 +52,12 @@ impl Door {
             engine,
             sign_ins: Budget::per_minute(options.sign_ins_per_minute),
             refreshes: Budget::per_minute(options.refreshes_per_minute),
+            open_requests: Budget::per_second(
+                options.open_requests_per_second,
+                options.open_requests_per_second.saturating_mul(OPEN_REQUESTS_BURST_SECONDS),
+            ),
+            registration_open: Recent::default(),
+            readable: Recent::default(),
             options,
             assets: Assets::load(),
             docs,
@@ -76,6 +92,6 @@ impl RequestIds {
 pub(crate) struct Context {
     pub(crate) request_id: String,
     pub(crate) language: Language,
-    /// What is left of the actor's rate, once it is known.
+    /// What is left of the actor's rate, or of the client address's, once it is known.
     pub(crate) allowance: OnceLock<Allowance>,
 }

@@ -14,8 +14,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use domain::Actor;
+use engine::Allowance;
 use http_body_util::{BodyExt, Limited};
-use net::{BodyTimeout, Budget, ClientAddress};
+use net::{BodyTimeout, Budget, ClientAddress, Left};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::Code;
@@ -53,6 +54,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// A request that needs no token, within the budget of the client's address.
+pub(crate) struct OpenRequest;
+
+impl FromRequestParts<Door> for OpenRequest {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Failure> {
+        take(&door.open_requests, parts).map(|()| Self)
+    }
+}
+
 /// A registration or login within the budget of the client's address.
 pub(crate) struct SignInTry;
 
@@ -77,7 +89,16 @@ impl FromRequestParts<Door> for RefreshTry {
 
 fn take(budget: &Budget, parts: &Parts) -> Result<(), Failure> {
     let Some(client) = parts.extensions.get::<ClientAddress>() else { return Ok(()) };
-    budget.take(*client).map_err(|wait| Failure::rate_limited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+    let left = budget.take(*client);
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    if let Some(context) = parts.extensions.get::<Arc<Context>>() {
+        let Left { limit, remaining, reset, .. } = left;
+        context.allowance.get_or_init(|| Allowance { limit, remaining, reset_ms: ms(reset) });
+    }
+    match left.refused {
+        None => Ok(()),
+        Some(wait) => Err(Failure::rate_limited(ms(wait))),
+    }
 }
 
 /// The placeholders of the path.

@@ -4,20 +4,20 @@ use axum::extract::State;
 use wire::Code;
 
 use crate::door::Door;
+use crate::extract::OpenRequest;
 use crate::failure::Failure;
 
 /// The process answers.
-pub(crate) async fn livez() -> &'static str {
+pub(crate) async fn livez(_: OpenRequest) -> &'static str {
     "ok\n"
 }
 
 /// Requests can be served: the store answers and the server is not about to stop.
-pub(crate) async fn readyz(State(door): State<Door>) -> Result<&'static str, Failure> {
-    let health = door.engine.health().await;
-    if health.draining {
+pub(crate) async fn readyz(State(door): State<Door>, _: OpenRequest) -> Result<&'static str, Failure> {
+    if door.engine.is_draining() {
         return Err(Code::Draining.into());
     }
-    if !health.readable {
+    if !door.readable.get(async { door.engine.health().await.readable }).await {
         return Err(Code::StorageUnavailable.into());
     }
     Ok("ok\n")

@@ -26,6 +26,7 @@ mod options;
 mod origin;
 mod presence;
 mod reaction;
+mod recent;
 mod room;
 mod router;
 mod server;

@@ -12,6 +12,9 @@ pub struct DoorOptions {
     pub sign_ins_per_minute: NonZeroU32,
     /// Token refreshes that one client address may ask for per minute: many people share an office's address.
     pub refreshes_per_minute: NonZeroU32,
+    /// Requests without a token that one client address may make per second: about the server, its health, its documents,
+    /// the files of the web client. At once after a rest: those of five seconds.
+    pub open_requests_per_second: NonZeroU32,
     /// Largest REST body, in bytes.
     pub body_bytes_max: usize,
     /// Largest WebSocket frame, in bytes.
@@ -43,6 +46,7 @@ impl Default for DoorOptions {
             allowed_origins: Vec::new(),
             sign_ins_per_minute: const { count(20) },
             refreshes_per_minute: const { count(240) },
+            open_requests_per_second: const { count(100) },
             body_bytes_max: 256 * 1024,
             frame_bytes_max: 64 * 1024,
             connect_timeout_ms: 10_000,

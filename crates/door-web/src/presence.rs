@@ -3,16 +3,13 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use engine::{PresenceOf, PresenceView, Session};
+use engine::{PRESENCE_USERS_MAX, PresenceOf, PresenceView, Session};
 use wire::{PresenceList, PresenceWatch};
 
 use crate::convert::{from_wire, to_wire};
 use crate::door::Door;
 use crate::extract::{Caller, Json, answer};
 use crate::failure::Failure;
-
-/// Most users whose presence can be asked for at once.
-const WATCHED_USERS_MAX: usize = 500;
 
 /// Presence of users
 ///
@@ -37,8 +34,8 @@ pub(crate) async fn watch(session: &Session, request: PresenceWatch) -> Result<P
 }
 
 fn watched(request: &PresenceWatch) -> Result<Vec<domain::UserId>, Failure> {
-    if request.users.len() > WATCHED_USERS_MAX {
-        return Err(Failure::field("users", format!("must have at most {WATCHED_USERS_MAX} users")));
+    if request.users.len() > PRESENCE_USERS_MAX {
+        return Err(Failure::field("users", format!("must have at most {PRESENCE_USERS_MAX} users")));
     }
     from_wire::user_ids("users", &request.users)
 }

@@ -6,9 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use domain::{Action, Actor, Command, RoomId};
 use engine::GetRoom;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use wire::{Code, CreateRoom, MemberState, OpenDirect, Plain, Receipt, Room, UpdateRoom, User};
+use wire::{Code, CreateRoom, MemberState, OpenDirect, Plain, Receipt, Room, RoomPage, RoomRange, UpdateRoom};
 
 use crate::ask::Ask;
 use crate::convert::{from_wire, to_wire};
@@ -16,26 +14,6 @@ use crate::document::errors;
 use crate::door::Door;
 use crate::extract::{Caller, Json, Keyed, OptionalKeyed, Params, Segments, answer, repeatable_answer};
 use crate::failure::Failure;
-
-/// Which page of the own rooms.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct RoomRange {
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
-/// A page of the own rooms.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RoomPage {
-    /// Rooms that the asker is in or invited to, oldest change first.
-    rooms: Vec<Room>,
-    /// Profiles of the users named in the rooms.
-    users: Vec<User>,
-    /// Opaque cursor of the next page, absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
 
 /// List the own rooms
 ///
@@ -47,15 +25,7 @@ pub(crate) async fn get_rooms(
     Caller(actor): Caller,
     Params(request): Params<RoomRange>,
 ) -> Result<Response, Failure> {
-    let since = from_wire::rooms_after(request.cursor.as_deref())?;
-    let view = door.engine.query(&actor, engine::Sync { since }).await?;
-    let is_left = |room: &Room| room.me.as_ref().is_some_and(|me| me.state == MemberState::Left);
-    let page = RoomPage {
-        rooms: view.rooms.iter().map(to_wire::room).filter(|room| !is_left(room)).collect(),
-        users: to_wire::users(&view.users),
-        next: view.more.then(|| to_wire::rooms_cursor(view.commit)),
-    };
-    Ok(answer(StatusCode::OK, &page))
+    Ok(answer(StatusCode::OK, &list(&door, &actor, &request).await?))
 }
 
 /// Create a group
@@ -159,6 +129,17 @@ pub(crate) async fn post_leave(
 ) -> Result<Response, Failure> {
     let receipt = leave(&room, &request)?.execute(&door, &actor).await?;
     Ok(repeatable_answer(StatusCode::OK, &receipt, receipt.duplicate))
+}
+
+pub(crate) async fn list(door: &Door, actor: &Actor, range: &RoomRange) -> Result<RoomPage, Failure> {
+    let since = from_wire::rooms_after(range.cursor.as_deref())?;
+    let view = door.engine.query(actor, engine::Sync { since }).await?;
+    let is_left = |room: &Room| room.me.as_ref().is_some_and(|me| me.state == MemberState::Left);
+    Ok(RoomPage {
+        rooms: view.rooms.iter().map(to_wire::room).filter(|room| !is_left(room)).collect(),
+        users: to_wire::users(&view.users),
+        next: view.more.then(|| to_wire::rooms_cursor(view.commit)),
+    })
 }
 
 /// Does something in a room.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use wire::{Code, Limits, ServerInfo};
 
 use crate::door::Door;
-use crate::extract::answer;
+use crate::extract::{OpenRequest, answer};
 use crate::failure::Failure;
 
 /// An error code.
@@ -40,14 +40,16 @@ pub(crate) struct ErrorList {
 /// Its version, limits, and whether one can register.
 #[utoipa::path(get, path = "/v1/server", operation_id = "server.get", tag = "server", security(()),
     responses((status = 200, description = "The server", body = ServerInfo)))]
-pub(crate) async fn get_server(State(door): State<Door>) -> Result<Response, Failure> {
-    let state = door.engine.server_state().await?;
+pub(crate) async fn get_server(State(door): State<Door>, _: OpenRequest) -> Result<Response, Failure> {
+    let asking = async { Ok(door.engine.server_state().await?.registration_open) };
+    let registration_open = door.registration_open.get(asking).await?;
     let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
     let info = ServerInfo {
         server: "starling".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        registration_open: state.registration_open,
-        needs_setup: state.needs_setup,
+        epoch: door.engine.epoch().to_string(),
+        registration_open,
+        needs_setup: door.engine.setup_token().is_some(),
         limits: Limits {
             text_bytes_max: size(domain::TEXT_BYTES_MAX),
             data_bytes_max: size(domain::DATA_BYTES_MAX),
@@ -63,7 +65,7 @@ pub(crate) async fn get_server(State(door): State<Door>) -> Result<Response, Fai
 /// List the error codes
 #[utoipa::path(get, path = "/v1/errors", operation_id = "error.list", tag = "server", security(()),
     responses((status = 200, description = "Every code, in English and Chinese", body = ErrorList)))]
-pub(crate) async fn get_errors() -> Response {
+pub(crate) async fn get_errors(_: OpenRequest) -> Response {
     let info = |code: &Code| {
         let wire::CodeInfo { code, status, retryable, en, zh } = code.info();
         ErrorInfo { code, status, retryable, en, zh }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use wire::Code;
+use domain::Actor;
+use wire::{Code, DayStatistics, StatisticsList, StatisticsRange};
 
 use crate::document::errors;
 use crate::door::Door;
@@ -16,30 +15,6 @@ use crate::failure::Failure;
 
 const DAYS_DEFAULT: u32 = 30;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// Which days.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct StatisticsRange {
-    /// How many days with today, 1 to 366; 30 when absent.
-    days: Option<u32>,
-}
-
-/// What happened in the app.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct StatisticsList {
-    /// Ascending; days without anything are left out.
-    days: Vec<DayStatistics>,
-}
-
-/// What happened on a day.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DayStatistics {
-    /// Start of the day in UTC.
-    at: i64,
-    /// How often what happened: `messages`, `rooms`, `joins` …
-    counts: BTreeMap<String, u64>,
-}
 
 /// Statistics of the app
 ///
@@ -52,11 +27,15 @@ pub(crate) async fn get_statistics(
     Caller(actor): Caller,
     Params(request): Params<StatisticsRange>,
 ) -> Result<Response, Failure> {
+    Ok(answer(StatusCode::OK, &get(&door, &actor, request).await?))
+}
+
+pub(crate) async fn get(door: &Door, actor: &Actor, request: StatisticsRange) -> Result<StatisticsList, Failure> {
     let query = engine::Statistics { days: request.days.unwrap_or(DAYS_DEFAULT) };
     let mut days: BTreeMap<u32, BTreeMap<String, u64>> = BTreeMap::new();
-    for ((day, name), count) in door.engine.query(&actor, query).await? {
+    for ((day, name), count) in door.engine.query(actor, query).await? {
         days.entry(day).or_default().insert(name.to_string(), count);
     }
     let day = |(day, counts)| DayStatistics { at: i64::from(day) * DAY_MS, counts };
-    Ok(answer(StatusCode::OK, &StatisticsList { days: days.into_iter().map(day).collect() }))
+    Ok(StatisticsList { days: days.into_iter().map(day).collect() })
 }

@@ -24,5 +24,5 @@ pub(crate) async fn get_sync(
 
 pub(crate) async fn sync(door: &Door, actor: &Actor, request: SyncRequest) -> Result<SyncAnswer, Failure> {
     let view = door.engine.query(actor, engine::Sync { since: from_wire::commit(request.since) }).await?;
-    Ok(to_wire::sync(&view))
+    Ok(to_wire::sync(&view, &door.engine.epoch()))
 }

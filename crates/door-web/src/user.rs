@@ -40,9 +40,13 @@ pub(crate) async fn get_user(
     Caller(actor): Caller,
     Segments(user): Segments<String>,
 ) -> Result<Response, Failure> {
-    let ids = vec![from_wire::user_id(&user)?];
-    let found = door.engine.query(&actor, Users { ids }).await?.pop().ok_or(Code::UnknownUser)?;
-    Ok(answer(StatusCode::OK, &to_wire::user(&found)))
+    Ok(answer(StatusCode::OK, &get(&door, &actor, &user).await?))
+}
+
+pub(crate) async fn get(door: &Door, actor: &Actor, user: &str) -> Result<User, Failure> {
+    let ids = vec![from_wire::user_id(user)?];
+    let found = door.engine.query(actor, Users { ids }).await?.pop().ok_or(Code::UnknownUser)?;
+    Ok(to_wire::user(&found))
 }
 
 pub(crate) async fn search(door: &Door, actor: &Actor, request: UserSearch) -> Result<UserPage, Failure> {
@@ -57,10 +61,10 @@ pub(crate) async fn search(door: &Door, actor: &Actor, request: UserSearch) -> R
         }
         (None, query) => {
             let limit = from_wire::limit(limit, PAGE_DEFAULT, USERS_PAGE_MAX)?;
-            let after = from_wire::page_after(cursor.as_deref())?;
+            let after = from_wire::users_after(cursor.as_deref())?;
             let query = query.unwrap_or_default();
             let page = door.engine.query(actor, SearchUsers { query, after, limit }).await?;
-            let next = page.next.as_ref().map(to_wire::page_cursor);
+            let next = page.next.as_ref().map(to_wire::users_cursor);
             Ok(UserPage { users: to_wire::users(&page.items), next })
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use domain::{Actor, AppId, DeviceId, Timestamp, UserId};
+use domain::{Actor, AppId, DeviceId, Revoke, Timestamp, UserId};
 use quick_cache::sync::Cache;
 use storage::{Store, StoreError};
 
@@ -28,16 +28,25 @@ impl Engine {
     }
 }
 
-/// Devices in use: whose they are, or that they are gone.
+/// Devices in use.
 pub(crate) struct DeviceCache {
-    owners: Cache<(AppId, DeviceId), Option<UserId>>,
+    devices: Cache<(AppId, DeviceId), Known>,
     /// Revocations seen. What was read before one of them is not remembered, or it might outlive it.
     revocations: Mutex<u64>,
 }
 
+/// What is known of a device.
+#[derive(Debug, Clone)]
+enum Known {
+    /// It is good, and of this user.
+    Lives(UserId),
+    /// It is gone; it was of this user, if that is known.
+    Gone(Option<UserId>),
+}
+
 impl DeviceCache {
     pub(crate) fn new(devices_max: usize) -> Self {
-        Self { owners: Cache::new(devices_max), revocations: Mutex::new(0) }
+        Self { devices: Cache::new(devices_max), revocations: Mutex::new(0) }
     }
 
     /// The owner of a device that is not revoked.
@@ -48,24 +57,44 @@ impl DeviceCache {
         device: &DeviceId,
     ) -> Result<Option<UserId>, StoreError> {
         let key = (app.clone(), device.clone());
-        if let Some(owner) = self.owners.get(&key) {
-            return Ok(owner);
+        match self.devices.get(&key) {
+            Some(Known::Lives(owner)) => return Ok(Some(owner)),
+            Some(Known::Gone(_)) => return Ok(None),
+            None => {}
         }
         let before = *self.lock();
         let owner = store.device(app, device).await?.map(|device| device.user);
         let revocations = self.lock();
         if *revocations == before {
-            self.owners.insert(key, owner.clone());
+            self.devices.insert(key, owner.clone().map_or(Known::Gone(None), Known::Lives));
         }
         Ok(owner)
     }
 
-    /// From now on these devices are gone.
-    pub(crate) fn revoke(&self, app: &AppId, devices: &[DeviceId]) {
+    /// From now on this device is gone. Gives its owner, if that is known.
+    pub(crate) fn revoke(&self, app: &AppId, device: &DeviceId) -> Option<UserId> {
         let mut revocations = self.lock();
         *revocations += 1;
-        for device in devices {
-            self.owners.insert((app.clone(), device.clone()), None);
+        let key = (app.clone(), device.clone());
+        let owner = match self.devices.get(&key) {
+            Some(Known::Lives(owner)) => Some(owner),
+            Some(Known::Gone(owner)) => owner,
+            None => None,
+        };
+        self.devices.insert(key, Known::Gone(owner.clone()));
+        owner
+    }
+
+    /// From now on a user's devices that have ended are gone.
+    pub(crate) fn revoke_of(&self, app: &AppId, user: &UserId, ended: &Revoke) {
+        let mut revocations = self.lock();
+        *revocations += 1;
+        let is_meant = |((of, device), known): &((AppId, DeviceId), Known)| {
+            of == app && ended.ends(device) && matches!(known, Known::Lives(owner) if owner == user)
+        };
+        let gone: Vec<_> = self.devices.iter().filter(is_meant).map(|(key, _)| key).collect();
+        for key in gone {
+            self.devices.insert(key, Known::Gone(Some(user.clone())));
         }
     }
 

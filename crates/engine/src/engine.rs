@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use domain::RoomId;
+use smol_str::SmolStr;
 use storage::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use crate::rate::RateLimits;
 use crate::session::Hub;
 use crate::statistics::StatisticsFollower;
 use crate::token::Tokens;
+use crate::turns::Turns;
 use crate::{Allowance, Clock, EngineError, EngineOptions, Secrets};
 
 /// How often memory of rested users and idle rooms is given back.
@@ -37,12 +39,15 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub(crate) options: EngineOptions,
     pub(crate) store: Arc<dyn Store>,
+    /// Which history the store's is.
+    epoch: SmolStr,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) rates: RateLimits,
     pub(crate) facts: Facts,
+    pub(crate) turns: Turns,
     pub(crate) devices: DeviceCache,
     pub(crate) hub: Hub,
     pub(crate) last_seen: LastSeen,
@@ -87,6 +92,7 @@ impl Engine {
                 options.password_attempts_per_minute,
             ),
             facts: Facts::new(options.cached_rooms_max),
+            turns: Turns::default(),
             devices: DeviceCache::new(options.cached_devices_max),
             hub: Hub::default(),
             last_seen: LastSeen::default(),
@@ -96,6 +102,7 @@ impl Engine {
             draining: AtomicBool::new(false),
             tasks: Mutex::default(),
             options,
+            epoch: store.epoch().await?,
             store,
             bus,
             clock,
@@ -121,6 +128,12 @@ impl Engine {
     /// An id for a room to be created: 100 bits of chance.
     pub fn fresh_room_id(&self) -> RoomId {
         RoomId::new(random_text(20)).expect("the alphabet of random text is that of ids")
+    }
+
+    /// Which history the seqs and commits are of. What clients know of another epoch is worth nothing: the server was
+    /// restored from a backup meanwhile, and may have given out the same numbers again.
+    pub fn epoch(&self) -> SmolStr {
+        self.inner.epoch.clone()
     }
 
     /// How the engine is: asks the store for something small.

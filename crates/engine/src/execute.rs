@@ -1,5 +1,7 @@
 //! Execute: facts, check, one atomic commit, receipt.
 
+use std::time::{Duration, Instant};
+
 use domain::{
     Action, Actor, Changes, ClientId, Command, CommitNumber, Refusal, RoomId, Seq, check, check_new_room, pair_of,
 };
@@ -7,8 +9,10 @@ use storage::{Outcome, RoomWork, Unit, Work};
 
 use crate::{Engine, EngineError};
 
-/// How often a command is checked anew because its room changed meanwhile.
-const CONFLICT_RETRIES_MAX: u32 = 16;
+/// Users invited while a room is created that cost as much of the actor's allowance as one request.
+const INVITES_PER_REQUEST: u32 = 10;
+/// How long a command is checked anew because its room changes meanwhile.
+const CONFLICT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where an accepted command stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +41,11 @@ impl Engine {
         client_id: Option<ClientId>,
     ) -> Result<Receipt, EngineError> {
         let fingerprint = command.fingerprint();
-        for _ in 0..CONFLICT_RETRIES_MAX {
+        let named = u32::try_from(command.action.named_users().len()).unwrap_or(u32::MAX);
+        self.inner.rates.surcharge(&actor.app, &actor.user, named / INVITES_PER_REQUEST)?;
+        let deadline = Instant::now() + CONFLICT_PATIENCE;
+        let mut turn = None;
+        while Instant::now() < deadline {
             let attempt = match &command.action {
                 Action::Create { .. } => self.create(actor, &command, client_id.as_ref(), fingerprint).await,
                 Action::Direct { .. } => self.open_direct(actor, &command, client_id.as_ref(), fingerprint).await,
@@ -45,7 +53,14 @@ impl Engine {
             };
             match attempt {
                 Ok(Attempt::Answered(receipt)) => return Ok(receipt),
-                Ok(Attempt::Conflict) => self.inner.facts.forget(&actor.app, &command.room),
+                Ok(Attempt::Conflict) => {
+                    metrics::counter!("starling_conflicts_total").increment(1);
+                    self.inner.facts.forget(&actor.app, &command.room);
+                    // Many who change one room at once would go on conflicting: from here on they take turns.
+                    if turn.is_none() {
+                        turn = Some(self.inner.turns.wait(&actor.app, &command.room).await);
+                    }
+                }
                 // A repeat is answered as the first time, even if it would be refused now.
                 Err(EngineError::Refused(refusal)) => {
                     return match self.recall(actor, client_id.as_ref(), fingerprint).await? {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Committed, Notice};
-use domain::{AppId, RoomId};
-use storage::{Commit, Membership, StoreError};
+use domain::{AppId, DeviceId, EventBody, MemberState, RoomId};
+use storage::{Commit, MemberFilter, Membership, StoreError};
 use tokio::sync::mpsc;
 
 use crate::active::{Reading, Told};
@@ -37,6 +37,8 @@ pub(crate) async fn deliver_notices(engine: Engine) {
             Notice::Typing { app, room, user, typing } => {
                 engine.tell_room(&app, &room.clone(), &Delivery::new(Happening::Typing { room, user, typing }));
             }
+            // Back again since it was said: their coming is told already.
+            Notice::Presence { app, user, online: false, .. } if engine.inner.hub.is_online(&app, &user) => {}
             Notice::Presence { app, user, online, at } => {
                 let last_seen_at = (!online).then_some(at);
                 let view = PresenceView { user: user.clone(), online, last_seen_at };
@@ -90,10 +92,7 @@ impl Engine {
     fn deliver(&self, committed: &Committed) {
         let Committed { app, number, events, cursors, revoked, users: _ } = committed;
         let hub = &self.inner.hub;
-        if !revoked.is_empty() {
-            self.inner.devices.revoke(app, revoked);
-            hub.revoke(app, revoked);
-        }
+        self.end_sessions(app, revoked);
         for event in events {
             if event.body.changes_facts() {
                 self.inner.facts.forget(app, &event.room);
@@ -109,6 +108,9 @@ impl Engine {
         }
         for event in events {
             self.tell_room(app, &event.room, &Delivery::new(Happening::Event(event.clone())));
+            if let EventBody::Member { user, state: MemberState::Left, .. } = &event.body {
+                self.recheck_presence(app, user);
+            }
         }
         for moved in cursors {
             let (room, user) = (moved.room.clone(), moved.user.clone());
@@ -119,6 +121,14 @@ impl Engine {
             if moved.shared {
                 self.tell_room(app, &moved.room, &delivery);
             }
+        }
+    }
+
+    /// From now on no token of these devices is good, and their sessions end.
+    pub(crate) fn end_sessions(&self, app: &AppId, devices: &[DeviceId]) {
+        for device in devices {
+            let owner = self.inner.devices.revoke(app, device);
+            self.inner.hub.revoke(app, owner.as_ref(), device);
         }
     }
 
@@ -150,7 +160,8 @@ impl Engine {
         let mut members: Vec<Membership> = Vec::new();
         loop {
             let after = members.last().map(|last| last.member.user.clone());
-            let page = self.inner.store.members(app, room, after.as_ref(), MEMBERS_PER_READ).await?;
+            let page =
+                self.inner.store.members(app, room, MemberFilter::Joined, after.as_ref(), MEMBERS_PER_READ).await?;
             let more = page.len() == MEMBERS_PER_READ;
             members.extend(page);
             if !more {

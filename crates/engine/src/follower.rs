@@ -12,8 +12,11 @@ use storage::{FollowerStep, JournalEntry, Outcome, Store, StoreError, Unit, Work
 use crate::Engine;
 use crate::engine::stopped;
 
-/// Commits that are followed in one step.
+/// Commits with events that are followed in one step.
 const STEP_COMMITS_MAX: usize = 256;
+/// Commits that are read for one step. So many without events are worth a step of their own, or every look would read
+/// them again; fewer are not, since a step is a commit.
+const IDLE_COMMITS_MAX: usize = 1_024;
 /// Steps wait this long for more to gather: what follows is not urgent, and each step is a commit.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long to wait after a failure.
@@ -71,12 +74,21 @@ async fn catch_up<F: Follower>(engine: &Engine, follower: &F) -> Result<(), Stor
 async fn step<F: Follower>(engine: &Engine, follower: &F, app: &AppId) -> Result<bool, StoreError> {
     let store = &*engine.inner.store;
     let from: CommitNumber = store.follower(app, F::NAME).await?;
-    let mut entries = store.journal(app, from, STEP_COMMITS_MAX).await?;
-    let full = entries.len() == STEP_COMMITS_MAX;
-    entries.retain(|entry| !entry.rooms.is_empty());
+    let mut entries = store.journal(app, from, IDLE_COMMITS_MAX).await?;
+    let mut full = entries.len() == IDLE_COMMITS_MAX;
+    let mut with_events = entries.iter().enumerate().filter(|(_, entry)| !entry.rooms.is_empty());
+    let first = with_events.next();
+    if first.is_none() && !full {
+        return Ok(false);
+    }
+    if let Some((next, _)) = with_events.nth(STEP_COMMITS_MAX - 1) {
+        entries.truncate(next);
+        full = true;
+    }
     let Some(last) = entries.last() else { return Ok(false) };
     let to = last.commit;
-    let counts = follower.step(store, app, &entries).await?;
+    entries.retain(|entry| !entry.rooms.is_empty());
+    let counts = if entries.is_empty() { Counts::new() } else { follower.step(store, app, &entries).await? };
     let work = Work::Follower(FollowerStep { name: F::NAME, from, to, counts });
     let unit = Unit { app: app.clone(), at: engine.inner.clock.now(), work };
     // A conflict means that the step was taken elsewhere; the next look shows from where to go on.

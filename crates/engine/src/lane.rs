@@ -13,6 +13,7 @@ use std::task::Poll;
 use domain::{Actor, ClientId, Command, RoomId};
 use storage::{Outcome, StoreError};
 use tokio::sync::Notify;
+use tokio::task::unconstrained;
 
 use crate::execute::{Attempt, settled};
 use crate::{Engine, EngineError, Receipt};
@@ -55,7 +56,7 @@ type Committing = Pin<Box<dyn Future<Output = Result<Outcome, StoreError>> + Sen
 enum State {
     /// Refused, or it could not be checked.
     Failed(EngineError),
-    /// To be executed when its turn comes: it makes a room, or has nothing to write.
+    /// To be executed when its turn comes: it makes a room, has nothing to write, or depends on what is before it.
     Waiting,
     /// Handed to the store.
     Committing(Committing),
@@ -102,7 +103,8 @@ impl Lane {
                 Err(EngineError::Refused(_)) => return (Some(self.order.last_place(&command.room)), State::Waiting),
                 Err(error) => return (None, State::Failed(error)),
             };
-            if changes.is_empty() {
+            // Whether a set of reactions is still as it was depends on the commands before, so it waits for them.
+            if changes.is_empty() || changes.expect.reactions.is_some() {
                 return (Some(self.order.last_place(&command.room)), State::Waiting);
             }
             let Some(place) = self.order.place(&command.room, changes.expect.version) else {
@@ -112,8 +114,8 @@ impl Lane {
             let fingerprint = command.fingerprint();
             let unit = self.engine.unit(&self.actor, &command.room, client_id, fingerprint, changes);
             let store = self.engine.inner.store.clone();
-            let mut committing: Committing = Box::pin(async move { store.commit(unit).await });
-            // The first poll hands the unit over.
+            // The first poll hands the unit over: without the runtime's budget, which could make it wait.
+            let mut committing: Committing = Box::pin(unconstrained(async move { store.commit(unit).await }));
             let first = std::future::poll_fn(|context| Poll::Ready(committing.as_mut().poll(context))).await;
             let state = match first {
                 Poll::Ready(outcome) => State::Committed(outcome),

@@ -34,6 +34,7 @@ mod rate;
 mod session;
 mod statistics;
 mod token;
+mod turns;
 mod typing;
 mod view;
 
@@ -46,6 +47,7 @@ pub use execute::Receipt;
 pub use lane::{Lane, Submitted};
 pub use options::{EngineOptions, Secrets};
 pub use outbox::{Delivery, EndReason, FORMATS_MAX, Flow, Format, Happening};
+pub use presence::PRESENCE_USERS_MAX;
 pub use query::*;
 pub use rate::Allowance;
 pub use session::Session;

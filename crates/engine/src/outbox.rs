@@ -137,6 +137,11 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Whether the session was told to end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended.is_some()
+    }
+
     /// Waits until there is something to do; deliveries are moved into `into`.
     pub(crate) async fn next(&self, into: &mut Vec<Arc<Delivery>>) -> Flow {
         loop {

@@ -4,6 +4,7 @@ use argon2::password_hash::phc::PasswordHash as Parsed;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use domain::PasswordHash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
@@ -16,8 +17,8 @@ const LANES: u32 = 1;
 
 /// Hashes and verifies passwords.
 pub(crate) struct Passwords {
-    at_once: Semaphore,
-    waiting: AtomicUsize,
+    at_once: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
     waiting_max: usize,
     /// Verified when there is no such user, so that both cases take the same time.
     decoy: PasswordHash,
@@ -26,7 +27,7 @@ pub(crate) struct Passwords {
 impl Passwords {
     pub(crate) fn new(at_once: usize, waiting_max: usize) -> Self {
         let decoy = hash("a password nobody has");
-        Self { at_once: Semaphore::new(at_once), waiting: AtomicUsize::new(0), waiting_max, decoy }
+        Self { at_once: Arc::new(Semaphore::new(at_once)), waiting: Arc::default(), waiting_max, decoy }
     }
 
     /// The hash of a password.
@@ -45,20 +46,34 @@ impl Passwords {
         Ok(same.await? && known)
     }
 
+    /// Runs work on a thread where it may take its time. Its place is kept until it is done, even if nobody waits any
+    /// more: a client that goes away takes no work off the server.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
-        struct Waiting<'a>(&'a AtomicUsize);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(EngineError::Overloaded);
-        }
-        let _waiting = Waiting(&self.waiting);
-        let _permit = self.at_once.acquire().await.map_err(|_| EngineError::Draining)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| EngineError::Overloaded)
+        let place = Waiting::new(&self.waiting, self.waiting_max).ok_or(EngineError::Overloaded)?;
+        let permit = self.at_once.clone().acquire_owned().await.map_err(|_| EngineError::Draining)?;
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop((place, permit));
+            done
+        });
+        working.await.map_err(|_| EngineError::Overloaded)
+    }
+}
+
+/// One of the places to wait and work in.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn new(waiting: &Arc<AtomicUsize>, waiting_max: usize) -> Option<Self> {
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Self(waiting.clone());
+        (before < waiting_max).then_some(place)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -57,13 +57,29 @@ impl Engine {
         if users.len() > PRESENCE_USERS_MAX {
             return Err(EngineError::Invalid { field: "users", problem: "must have at most 500 users" });
         }
-        let mut visible = Vec::new();
-        for user in BTreeSet::from_iter(users) {
-            if user == actor.user || self.inner.store.share_room(&actor.app, [&actor.user, &user]).await? {
-                visible.push(user);
-            }
+        let mut others = BTreeSet::from_iter(users);
+        let own = others.take(&actor.user);
+        if others.is_empty() {
+            return Ok(own.into_iter().collect());
         }
+        let mut visible = self.inner.store.share_rooms(&actor.app, &actor.user, &Vec::from_iter(others)).await?;
+        visible.extend(own);
+        visible.sort();
         Ok(visible)
+    }
+
+    /// Somebody has left a room: who watches them, and whom they watch, may share no room with them any more.
+    pub(crate) fn recheck_presence(&self, app: &AppId, user: &UserId) {
+        for session in self.inner.hub.watching_or_watched(app, user) {
+            let engine = self.clone();
+            tokio::spawn(async move {
+                let watched = session.watched();
+                match engine.presence_visible(&session.actor, watched).await {
+                    Ok(visible) => engine.inner.hub.keep_watching(&session, &visible),
+                    Err(error) => tracing::warn!(%error, "presence could not be rechecked"),
+                }
+            });
+        }
     }
 
     /// How it is with these users now.

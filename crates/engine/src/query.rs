@@ -4,15 +4,21 @@ use std::collections::BTreeSet;
 
 use domain::{
     Actor, AppId, CommitNumber, Cursors, Cut, Device, Entry, EventBody, Member, MemberState, RECEIPTS_MEMBERS_MAX,
-    Refusal, RoomId, RoomSettings, Seq, SeqRange, User, UserId, page_ranges, visible_ranges,
+    Refusal, RoomId, RoomSettings, Seq, SeqRange, User, UserId, nearest_first, page_ranges, visible_ranges,
 };
-use storage::{ListedRoom, Membership, RoomSnapshot};
+use storage::{Changed, ListedRoom, MemberFilter, Membership, RoomSnapshot};
+
+pub use storage::UserPlace;
 
 pub use crate::statistics::Statistics;
 use crate::{Engine, EngineError, HistoryView, MeView, MemberView, Page, PresenceView, RoomView, SyncView};
 
 /// Rooms told in one answer to a sync, about.
 const SYNC_ROOMS_MAX: usize = 200;
+/// Bytes of last messages in one answer to a sync, after which it ends.
+const SYNC_BYTES_MAX: usize = 512 * 1024;
+/// Events of a page of history that are read together; a page that gets too large ends between two such pieces.
+const HISTORY_PIECE_EVENTS: u64 = 10;
 /// Most events in a page of history.
 pub const HISTORY_EVENTS_MAX: usize = 200;
 /// Most members in a page.
@@ -81,15 +87,50 @@ impl Query for Sync {
 
     async fn answer(self, engine: &Engine, actor: &Actor) -> Result<SyncView, EngineError> {
         let changed = engine.inner.store.changed_rooms(&actor.app, &actor.user, self.since, SYNC_ROOMS_MAX).await?;
-        let mut named = BTreeSet::new();
-        for room in &changed.rooms {
-            named.extend(room.peer.iter().map(|peer| peer.member.user.clone()));
-            named.extend(room.me.member.invited_by.clone());
+        let Changed { rooms: mut listed, mut commit, mut more } = changed;
+        let peers = listed.iter().filter_map(|room| Some(room.peer.as_ref()?.member.user.clone())).collect();
+        let mut users = engine.profiles(&actor.app, peers).await?;
+        if let Some(end) = end_by_bytes(&listed) {
+            listed.truncate(end);
+            commit = listed.last().map_or(commit, changed_at);
+            more = true;
+        }
+        let rooms: Vec<RoomView> = listed.into_iter().map(|room| listed_view(room, &users)).collect();
+        // Only who is named in what the actor may see.
+        let mut named: BTreeSet<UserId> = BTreeSet::new();
+        for room in &rooms {
+            named.extend(room.peer.iter().map(|(user, _)| user.id.clone()));
+            named.extend(room.me.iter().filter_map(|me| me.invited_by.clone()));
             named.extend(room.last_message.iter().map(|entry| entry.event.sender.clone()));
         }
-        let users = engine.profiles(&actor.app, named).await?;
-        let rooms = changed.rooms.into_iter().map(|room| listed_view(room, &users)).collect();
-        Ok(SyncView { commit: changed.commit, rooms, more: changed.more, users })
+        users.retain(|user| named.remove(&user.id));
+        users.extend(engine.profiles(&actor.app, named).await?);
+        Ok(SyncView { commit, rooms, more, users })
+    }
+}
+
+/// Where to end the rooms because of their size, if anywhere: rooms of one commit stay together.
+fn end_by_bytes(rooms: &[ListedRoom]) -> Option<usize> {
+    let mut bytes = 0;
+    for (index, room) in rooms.iter().enumerate() {
+        let next = rooms.get(index + 1)?;
+        bytes += room.last_message.as_ref().map_or(0, Entry::content_bytes);
+        if bytes >= SYNC_BYTES_MAX && changed_at(next) > changed_at(room) {
+            return Some(index + 1);
+        }
+    }
+    None
+}
+
+/// The commit that changed the room for its user, as [`storage::Store::changed_rooms`] orders by it.
+fn changed_at(listed: &ListedRoom) -> CommitNumber {
+    let ListedRoom { head, me, peer, .. } = listed;
+    match me.member.state {
+        MemberState::Invited | MemberState::Left => me.member.commit,
+        MemberState::Joined => {
+            let peer = peer.as_ref().map_or(CommitNumber(0), |peer| peer.cursors.commit);
+            head.commit.max(me.cursors.commit).max(peer)
+        }
     }
 }
 
@@ -206,16 +247,25 @@ impl Query for History {
             return Err(Refusal::NotAMember.into());
         }
         let page = page_ranges(&visible, self.cut, self.limit as u64);
-        let read = engine.inner.store.entries(&actor.app, &self.room, &page.ranges, Some(&actor.user)).await?;
+        let pieces = nearest_first(&page.ranges, self.cut, HISTORY_PIECE_EVENTS);
+        let read = engine.inner.store.entries(&actor.app, &self.room, &pieces, Some(&actor.user)).await?;
         let gone = !member.is_some_and(Member::is_joined)
             && snapshot.room.settings.history != domain::HistoryVisibility::Anyone;
         let mut entries: Vec<Entry> = read.0.into_iter().filter_map(|entry| visible_entry(entry, &visible)).collect();
+        entries.sort_by_key(|entry| entry.event.seq);
         if gone {
             // How others have reacted since the viewer left is not theirs to see.
             entries.iter_mut().for_each(|entry| entry.reactions.clear());
         }
         let users = engine.profiles(&actor.app, named_users(&entries)).await?;
-        let (has_older, has_newer) = (page.has_older, page.has_newer);
+        // The page may have ended early, for its size.
+        let (has_older, has_newer) = match (entries.first(), entries.last()) {
+            (Some(first), Some(last)) => (
+                visible.first().is_some_and(|range| range.first < first.event.seq),
+                visible.last().is_some_and(|range| range.last > last.event.seq),
+            ),
+            _ => (page.has_older, page.has_newer),
+        };
         // Read later than the ranges were cut: the entries may know more than the head they were cut by, never less.
         let as_of = if gone { visible.last().map_or(Seq(0), |range| range.last) } else { read.1 };
         Ok(HistoryView { entries, has_older, has_newer, as_of, users })
@@ -253,7 +303,8 @@ impl Query for Members {
         }
         engine.own_room(actor, &self.room).await?;
         let after = self.after.as_ref();
-        let mut members = engine.inner.store.members(&actor.app, &self.room, after, self.limit + 1).await?;
+        let mut members =
+            engine.inner.store.members(&actor.app, &self.room, MemberFilter::Present, after, self.limit + 1).await?;
         let more = members.len() > self.limit;
         members.truncate(self.limit);
         let next = members.last().filter(|_| more).map(|last| last.member.user.clone());
@@ -282,19 +333,10 @@ impl Query for RoomCursors {
         if !snapshot.room.shares_receipts() {
             return Ok(vec![(me.member.user, me.cursors)]);
         }
-        // Invited members stand between the joined ones, so there may be more rows than cursors.
-        let (mut cursors, mut after) = (Vec::new(), None);
-        loop {
-            let limit = RECEIPTS_MEMBERS_MAX as usize;
-            let members = engine.inner.store.members(&actor.app, &self.room, after.as_ref(), limit).await?;
-            after = members.last().map(|last| last.member.user.clone());
-            let more = members.len() == limit;
-            let joined = members.into_iter().filter(|membership| membership.member.is_joined());
-            cursors.extend(joined.map(|membership| (membership.member.user, membership.cursors)));
-            if !more {
-                return Ok(cursors);
-            }
-        }
+        // Receipts are shared among so few that one page has them all.
+        let (which, limit) = (MemberFilter::Joined, RECEIPTS_MEMBERS_MAX as usize);
+        let joined = engine.inner.store.members(&actor.app, &self.room, which, None, limit).await?;
+        Ok(joined.into_iter().map(|membership| (membership.member.user, membership.cursors)).collect())
     }
 }
 
@@ -321,16 +363,16 @@ impl Query for Users {
 pub struct SearchUsers {
     /// The beginning.
     pub query: String,
-    /// After whom.
-    pub after: Option<UserId>,
+    /// Where to go on, in the search for the same.
+    pub after: Option<UserPlace>,
     /// How many at most, 1 to [`USERS_PAGE_MAX`].
     pub limit: usize,
 }
 
 impl Query for SearchUsers {
-    type Answer = Page<User>;
+    type Answer = Page<User, UserPlace>;
 
-    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Page<User>, EngineError> {
+    async fn answer(self, engine: &Engine, actor: &Actor) -> Result<Self::Answer, EngineError> {
         if !(1..=USERS_PAGE_MAX).contains(&self.limit) {
             return Err(EngineError::Invalid { field: "limit", problem: "must be from 1 to 100" });
         }

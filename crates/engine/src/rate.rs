@@ -51,6 +51,17 @@ impl RateLimits {
         Ok(Allowance { limit: self.burst, remaining, reset_ms })
     }
 
+    /// Takes what an unusually large request costs beyond the first, in requests. More than the whole allowance is never
+    /// asked for.
+    pub(crate) fn surcharge(&self, app: &AppId, user: &UserId, requests: u32) -> Result<(), EngineError> {
+        let Some(requests) = NonZeroU32::new(requests.min(self.burst)) else { return Ok(()) };
+        match self.requests.check_key_n(&(app.clone(), user.clone()), requests) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(not_until)) => Err(refused(&self.requests, &not_until)),
+            Err(_) => Err(EngineError::RateLimited { retry_after_ms: 1000 }),
+        }
+    }
+
     /// Takes one password attempt on the account.
     pub(crate) fn password(&self, app: &AppId, user: &UserId) -> Result<(), EngineError> {
         take(&self.passwords, app, user).map(|_| ())
@@ -74,12 +85,14 @@ fn limiter(quota: Quota) -> Limiter {
 fn take(limiter: &Limiter, app: &AppId, user: &UserId) -> Result<u32, EngineError> {
     match limiter.check_key(&(app.clone(), user.clone())) {
         Ok(snapshot) => Ok(snapshot.remaining_burst_capacity()),
-        Err(not_until) => {
-            let wait = not_until.wait_time_from(limiter.clock().now());
-            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            Err(EngineError::RateLimited { retry_after_ms })
-        }
+        Err(not_until) => Err(refused(limiter, &not_until)),
     }
+}
+
+fn refused(limiter: &Limiter, not_until: &governor::NotUntil<governor::clock::QuantaInstant>) -> EngineError {
+    let wait = not_until.wait_time_from(limiter.clock().now());
+    let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    EngineError::RateLimited { retry_after_ms }
 }
 
 #[cfg(test)]
@@ -95,6 +108,9 @@ mod tests {
         let Err(EngineError::RateLimited { retry_after_ms }) = limits.request(&app, &ann) else { panic!("refused") };
         assert!((1..=1000).contains(&retry_after_ms));
         assert!(limits.request(&app, &bob).is_ok());
+        assert!(limits.surcharge(&app, &bob, 0).is_ok());
+        assert!(limits.surcharge(&app, &bob, 2).is_ok());
+        assert!(limits.surcharge(&app, &bob, 100).is_err());
         limits.forget_rested();
     }
 }

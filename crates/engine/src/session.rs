@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use domain::{Actor, AppId, DeviceId, UserId};
+use domain::{Actor, AppId, DeviceId, Revoke, UserId};
 
 use crate::active::ActiveRooms;
 use crate::outbox::{Delivery, EndReason, Flow, Outbox};
@@ -84,8 +84,8 @@ impl Engine {
 }
 
 impl Session {
-    /// Waits for what is next; deliveries are added to `into`. May be dropped and called again.
-    pub async fn next(&mut self, into: &mut Vec<Arc<Delivery>>) -> Flow {
+    /// Waits for what is next; deliveries are added to `into`. May be dropped and called again, by one caller at a time.
+    pub async fn next(&self, into: &mut Vec<Arc<Delivery>>) -> Flow {
         self.state.outbox.next(into).await
     }
 
@@ -95,6 +95,13 @@ impl Session {
         let visible = self.engine.presence_visible(&self.state.actor, users).await?;
         self.engine.inner.hub.watch(&self.state, visible.clone());
         Ok(self.engine.presence_now(&self.state.actor.app, &visible))
+    }
+}
+
+impl SessionState {
+    /// Whose presence the session is told.
+    pub(crate) fn watched(&self) -> Vec<UserId> {
+        self.watched.lock().expect("no holder of this lock panics").clone()
     }
 }
 
@@ -144,8 +151,11 @@ impl Hub {
         self.open.fetch_add(1, Ordering::Relaxed);
         let sessions = user.lock();
         let first = sessions.len() == 1;
-        if sessions.len() > sessions_max {
-            sessions[0].outbox.end(Flow::End(EndReason::Replaced));
+        let living = sessions.iter().filter(|session| !session.outbox.has_ended());
+        if living.clone().count() > sessions_max
+            && let Some(oldest) = living.clone().next()
+        {
+            oldest.outbox.end(Flow::End(EndReason::Replaced));
         }
         drop(sessions);
         (user, first)
@@ -180,12 +190,24 @@ impl Hub {
         self.of(app, user).is_some()
     }
 
-    /// Ends the sessions of revoked devices.
-    pub(crate) fn revoke(&self, app: &AppId, devices: &[DeviceId]) {
-        for session in self.all_sessions() {
-            if session.actor.app == *app && devices.contains(&session.actor.device) {
+    /// Ends the sessions of a revoked device; of a known owner, or else of whoever has it.
+    pub(crate) fn revoke(&self, app: &AppId, owner: Option<&UserId>, device: &DeviceId) {
+        let sessions = match owner {
+            Some(owner) => self.of(app, owner).map_or(Vec::new(), |sessions| sessions.lock().clone()),
+            None => self.all_sessions(),
+        };
+        for session in sessions {
+            if session.actor.app == *app && session.actor.device == *device {
                 session.outbox.end(Flow::End(EndReason::Revoked));
             }
+        }
+    }
+
+    /// Ends the sessions of a user's devices that have ended.
+    pub(crate) fn revoke_of(&self, app: &AppId, user: &UserId, ended: &Revoke) {
+        let sessions = self.of(app, user).map(|user| user.lock().clone()).unwrap_or_default();
+        for session in sessions.iter().filter(|session| ended.ends(&session.actor.device)) {
+            session.outbox.end(Flow::End(EndReason::Revoked));
         }
     }
 
@@ -234,6 +256,27 @@ impl Hub {
     fn session_of(&self, state: &SessionState) -> Option<Arc<SessionState>> {
         let user = self.of(&state.actor.app, &state.actor.user)?;
         user.lock().iter().find(|session| session.number == state.number).cloned()
+    }
+
+    /// The sessions that watch a user, and the user's own that watch anybody.
+    pub(crate) fn watching_or_watched(&self, app: &AppId, user: &UserId) -> Vec<Arc<SessionState>> {
+        let mut sessions: Vec<Arc<SessionState>> = match self.of(app, user) {
+            Some(own) => own.lock().iter().filter(|session| !session.watched().is_empty()).cloned().collect(),
+            None => Vec::new(),
+        };
+        let watchers = self.watchers.lock().expect("no holder of this lock panics");
+        sessions.extend(watchers.get(&(app.clone(), user.clone())).into_iter().flatten().cloned());
+        sessions
+    }
+
+    /// Takes users off a session's watch list that are not among these.
+    pub(crate) fn keep_watching(&self, session: &Arc<SessionState>, visible: &[UserId]) {
+        let mut watched = session.watched();
+        let before = watched.len();
+        watched.retain(|user| visible.contains(user));
+        if watched.len() < before {
+            self.watch(session, watched);
+        }
     }
 
     /// Tells a delivery to the sessions that watch a user.

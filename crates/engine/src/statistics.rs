@@ -25,9 +25,8 @@ impl Follower for StatisticsFollower {
         for entry in entries {
             let day = u32::try_from(entry.at.0 / DAY_MS).unwrap_or(0);
             for (room, range) in &entry.rooms {
-                let (events, _) = store.entries(app, room, std::slice::from_ref(range), None).await?;
-                for event in events {
-                    *counts.entry((day, counter(&event.event.body).into())).or_default() += 1;
+                for body in store.bodies(app, room, *range).await? {
+                    *counts.entry((day, counter(&body).into())).or_default() += 1;
                 }
             }
         }

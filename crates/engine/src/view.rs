@@ -55,11 +55,11 @@ pub struct HistoryView {
 
 /// A page, and where the next begins.
 #[derive(Debug, Clone)]
-pub struct Page<T> {
+pub struct Page<T, Place = UserId> {
     /// What is on it.
     pub items: Vec<T>,
-    /// The last user id on it, if there is more after it.
-    pub next: Option<UserId>,
+    /// The place after which there may be more: the last user id on it, if nothing else is said.
+    pub next: Option<Place>,
 }
 
 /// A member with their profile.

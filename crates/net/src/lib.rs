@@ -15,7 +15,7 @@ mod stream;
 
 pub use address::{ClientAddress, Network, NetworkError};
 pub use body::BodyTimeout;
-pub use budget::Budget;
+pub use budget::{Budget, Left};
 pub use counters::Counters;
 pub use listener::Listener;
 pub use options::NetOptions;

@@ -59,7 +59,7 @@ pub enum AdminCommand {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdminAnswer {
-    /// A page; `next` is the id to go on after, if there are more.
+    /// A page; `next` is the place to go on after, if there may be more.
     Users {
         rows: Vec<UserRow>,
         next: Option<String>,

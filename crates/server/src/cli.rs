@@ -127,8 +127,8 @@ pub enum UserCommand {
         /// Beginning of the id or of a word of the name
         #[arg(long, value_name = "TEXT", default_value = "")]
         query: String,
-        /// The id after which the list begins
-        #[arg(long, value_name = "ID")]
+        /// Where to go on, as the page before says
+        #[arg(long, value_name = "PLACE")]
         after: Option<String>,
         /// How many at most
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -70,6 +70,7 @@ async fn dev(arguments: DevArguments) -> Result<ExitCode> {
     settings.engine.password_attempts_per_minute = DEV_ATTEMPTS_PER_MINUTE;
     settings.door.sign_ins_per_minute = DEV_ATTEMPTS_PER_MINUTE.try_into().context("not zero")?;
     settings.door.refreshes_per_minute = DEV_ATTEMPTS_PER_MINUTE.try_into().context("not zero")?;
+    settings.door.open_requests_per_second = DEV_REQUESTS_PER_SECOND.try_into().context("not zero")?;
     logging::start(&settings);
     let folder = DataFolder::lock(&settings.data, Missing::Make)?;
     demo::seed(&folder, &settings, messages).await.context("make the demo's data")?;

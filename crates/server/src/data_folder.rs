@@ -2,9 +2,9 @@
 //!
 //! The lock belongs to the open file, so the operating system drops it with the process, however that ends.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -15,6 +15,11 @@ use thiserror::Error;
 /// The file that is locked, with the number of the process in it. (The store has a lock of its own beside it; this one
 /// covers the socket and the key too, and can tell who holds it.)
 const LOCK_FILE: &str = "starling.pid";
+
+/// What the mode of a folder allows to its group and to everybody.
+const OTHERS: u32 = 0o077;
+/// In such a folder everybody may make files of their own.
+const STICKY: u32 = 0o1000;
 
 /// Why a data folder can't be used.
 #[derive(Debug, Error)]
@@ -64,6 +69,7 @@ impl DataFolder {
             return Err(DataFolderError::Empty(path.display().to_string()));
         }
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| io(path, source))?;
+        keep_private(path).map_err(|source| io(path, source))?;
         let file = path.join(LOCK_FILE);
         let mut lock = OpenOptions::new()
             .read(true)
@@ -113,6 +119,23 @@ impl DataFolder {
     }
 }
 
+/// A folder that was there before may be open to others. It becomes its owner's if that is us.
+fn keep_private(path: &Path) -> std::io::Result<()> {
+    let metadata = std::fs::metadata(path)?;
+    let mode = metadata.permissions().mode();
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    // A folder such as /tmp belongs to everybody on purpose.
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && mode & STICKY == 0;
+    if is_ours {
+        std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    }
+    let mode = format!("{:o}", mode & 0o7777);
+    tracing::warn!(path = %path.display(), mode, tightened = is_ours, "the data folder was open to others");
+    Ok(())
+}
+
 fn make_key(file: &Path) -> std::io::Result<[u8; 32]> {
     if file.exists() {
         return Err(ErrorKind::AlreadyExists.into());
@@ -140,8 +163,6 @@ fn io(path: &Path, source: std::io::Error) -> DataFolderError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -154,6 +175,22 @@ mod tests {
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         drop(held);
         DataFolder::lock(&path, Missing::Make).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_open_to_others_is_closed() {
+        let parent = tempfile::tempdir().unwrap();
+        let check = |name: &str, mode: u32, expect: u32| {
+            let path = parent.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let _held = DataFolder::lock(&path, Missing::Make).unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, expect, "{mode:o}");
+        };
+        check("everybodys", 0o777, 0o700);
+        check("groups", 0o750, 0o700);
+        check("own", 0o700, 0o700);
+        check("shared", 0o1777, 0o1777);
     }
 
     #[test]

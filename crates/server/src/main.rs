@@ -14,6 +14,7 @@ mod demo;
 mod language;
 mod logging;
 mod metrics_page;
+mod open_files;
 mod running;
 mod serve;
 

@@ -27,7 +27,8 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Clock ticks per second in `/proc/self/stat`: 100 on every Linux we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Collects the metrics of this process from now on.
+/// Collects the metrics of this process from now on. Whether anybody reads them or not, what was observed is folded again
+/// and again: until then the recorder holds every single observation.
 pub fn record() -> Result<PrometheusHandle> {
     let recorder = PrometheusBuilder::new()
         .set_buckets(BUCKETS_COUNT)?
@@ -35,7 +36,16 @@ pub fn record() -> Result<PrometheusHandle> {
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().context("a recorder of metrics is there already")?;
+    tokio::spawn(keep_up(handle.clone()));
     Ok(handle)
+}
+
+async fn keep_up(handle: PrometheusHandle) {
+    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        handle.run_upkeep();
+    }
 }
 
 /// Binds the listener. `None` when the default address is taken by somebody else, which is no reason not to serve.
@@ -65,14 +75,6 @@ pub async fn serve(
     connections: Arc<Counters>,
 ) -> io::Result<()> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-        loop {
-            interval.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
     let page = Arc::new(Page { handle, engine, connections, started });
     let router = Router::new()
         .route("/metrics", get(show))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use net::Listener;
+use net::{Listener, NetOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -17,6 +17,7 @@ use crate::admin::{AdminContext, AdminSocket, put};
 use crate::config::Settings;
 use crate::data_folder::{DataFolder, admin_socket};
 use crate::metrics_page;
+use crate::open_files;
 use crate::running::{Running, open};
 
 /// How long the store may take to write what is waiting after the doors are closed.
@@ -26,7 +27,8 @@ const STORE_CLOSE_MAX: Duration = Duration::from_secs(10);
 pub async fn serve(folder: DataFolder, settings: &Settings, ready: impl FnOnce(&str) -> String) -> Result<()> {
     let mut signals = Signals::new()?;
     let metrics_handle = metrics_page::record()?;
-    let listener = Listener::bind(settings.listen, settings.net.clone())
+    let connections_max = open_files::make_room(settings.net.connections_max);
+    let listener = Listener::bind(settings.listen, NetOptions { connections_max, ..settings.net.clone() })
         .await
         .with_context(|| format!("can't listen on {} / 无法监听 {}", settings.listen, settings.listen))?;
     let address = listener.local_addr().context("ask for the address of the listener")?;

@@ -1,6 +1,13 @@
 -- The first schema. Strings stand at the edge only: inside, everything refers to small integers.
 -- No table has an index that is written once per message; see docs/adr/0002.
 
+-- One row. epoch: which history this is; a restored backup begins another one.
+CREATE TABLE store (
+    key INTEGER PRIMARY KEY CHECK (key = 1),
+    epoch TEXT NOT NULL
+) STRICT;
+INSERT INTO store (key, epoch) VALUES (1, lower(hex(randomblob(16))));
+
 CREATE TABLE app (
     key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -36,10 +43,11 @@ CREATE INDEX user_admin ON user (app) WHERE admin = 1;
 CREATE TABLE user_word (
     app INTEGER NOT NULL,
     word TEXT NOT NULL,
+    user_id TEXT NOT NULL,
     user INTEGER NOT NULL REFERENCES user (key),
-    PRIMARY KEY (app, word, user)
+    PRIMARY KEY (app, word, user_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX user_word_of ON user_word (user);
+CREATE INDEX user_word_of ON user_word (user, word);
 
 CREATE TABLE password (
     user INTEGER PRIMARY KEY REFERENCES user (key),
@@ -95,14 +103,6 @@ CREATE TABLE direct (
     PRIMARY KEY (low, high)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE room_head (
-    room INTEGER PRIMARY KEY,
-    seq INTEGER NOT NULL,
-    messages INTEGER NOT NULL,
-    last_message INTEGER,
-    commit_number INTEGER NOT NULL
-) STRICT;
-
 CREATE TABLE member (
     user INTEGER NOT NULL REFERENCES user_key (key),
     room INTEGER NOT NULL REFERENCES room (key),
@@ -111,6 +111,8 @@ CREATE TABLE member (
     peer INTEGER,
     state TEXT NOT NULL,
     level INTEGER NOT NULL,
+    -- Where the cursors lie: 1, 2, 3 … in the order in which users became members of the room. It is kept for ever.
+    slot INTEGER NOT NULL,
     invited_by INTEGER REFERENCES user_key (key),
     invited_at INTEGER,
     -- JSON: [[invited, joined, left or null], …]
@@ -119,28 +121,31 @@ CREATE TABLE member (
     PRIMARY KEY (user, room)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_of_room ON member (room, user_id);
+CREATE INDEX member_joined ON member (room, user_id) WHERE state = 'joined';
 
--- key = user << 32 | room. There is one for each member.
-CREATE TABLE cursor (
+-- What a message writes, side by side, so that it changes one page. There are two kinds of rows:
+--
+-- Events: key = room << 32 | seq, seq from 1 to 2^31 - 1. The head of a room is its last event: number is the count of
+-- messages up to it, and last_message the seq of the last message (NULL in messages, which are it themselves). The
+-- fingerprint stands where the client id does: on the first event of a command. delivered and read are NULL.
+--
+-- Cursors: key = room << 32 | 2^31 | slot of the member, one row for each member, right behind the room's newest events.
+-- kind is 0, sender the member, number the count of messages up to what they have read, commit_number the commit that
+-- moved them last. All else but delivered and read is NULL.
+CREATE TABLE log (
     key INTEGER PRIMARY KEY,
-    delivered INTEGER NOT NULL,
-    read INTEGER NOT NULL,
-    read_messages INTEGER NOT NULL,
-    commit_number INTEGER NOT NULL
-) STRICT;
-
--- key = room << 32 | seq. The fingerprint stands where the client id does: on the first event of a command.
-CREATE TABLE event (
-    key INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
     commit_number INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    at INTEGER NOT NULL,
     sender INTEGER NOT NULL,
-    device INTEGER NOT NULL,
-    client_id TEXT,
+    delivered INTEGER,
+    read INTEGER,
+    at INTEGER,
+    device INTEGER,
     fingerprint INTEGER,
-    kind INTEGER NOT NULL,
-    body TEXT NOT NULL
+    last_message INTEGER,
+    client_id TEXT,
+    body TEXT
 ) STRICT;
 
 -- The edits of a message; the last one is what it says now.

@@ -26,7 +26,7 @@ impl SqliteStore {
     ///
     /// The copy is checked and durable before it gets its name. This blocks until it is done.
     pub fn backup(&self, to: &Path) -> Result<(), OpenError> {
-        write_copy(&open_reader(&database_path(self.folder()), CACHE_KIB)?, to)
+        write_copy(&open_reader(&database_path(self.folder()), CACHE_KIB)?, to, Epoch::Kept)
     }
 }
 
@@ -40,16 +40,25 @@ pub fn restore(from: &Path, folder: &Path) -> Result<(), OpenError> {
     let _lock = lock(folder)?;
     let source = open_reader(from, CACHE_KIB)?;
     check_schema(&source)?;
-    write_copy(&source, &database_path(folder))
+    write_copy(&source, &database_path(folder), Epoch::Renewed)
+}
+
+/// What a copy says it is the history of.
+#[derive(Debug, Clone, Copy)]
+enum Epoch {
+    /// The same.
+    Kept,
+    /// One that goes on from here in its own way.
+    Renewed,
 }
 
 /// Copies a database to a new file, all of one moment.
-fn write_copy(source: &Connection, to: &Path) -> Result<(), OpenError> {
+fn write_copy(source: &Connection, to: &Path, epoch: Epoch) -> Result<(), OpenError> {
     if to.exists() || side_file(to, "-wal").exists() {
         return Err(OpenError::NotEmpty);
     }
     let temporary = side_file(to, ".partial");
-    let result = copy_and_check(source, &temporary).and_then(|()| publish(&temporary, to));
+    let result = copy_and_check(source, &temporary, epoch).and_then(|()| publish(&temporary, to));
     if result.is_err() {
         // What is left of a failed copy is of no use to anybody.
         let _ = std::fs::remove_file(&temporary);
@@ -57,7 +66,7 @@ fn write_copy(source: &Connection, to: &Path) -> Result<(), OpenError> {
     result
 }
 
-fn copy_and_check(source: &Connection, temporary: &Path) -> Result<(), OpenError> {
+fn copy_and_check(source: &Connection, temporary: &Path, epoch: Epoch) -> Result<(), OpenError> {
     if temporary.exists() {
         std::fs::remove_file(temporary)?;
     }
@@ -85,6 +94,10 @@ fn copy_and_check(source: &Connection, temporary: &Path) -> Result<(), OpenError
     }
     check_schema(&copy)?;
     scrub::note(&copy, false)?;
+    match epoch {
+        Epoch::Renewed => copy.execute_batch("UPDATE store SET epoch = lower(hex(randomblob(16)))")?,
+        Epoch::Kept => {}
+    }
     copy.close().map_err(|(_, error)| error)?;
     // What was redacted is not to live on in the unused bytes of a backup.
     scrub::wipe_file(temporary)?;
@@ -109,6 +122,28 @@ fn side_file(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Lets nobody but the owner read a database, which is made if there is none. SQLite gives the files beside it the rights
+/// that it has itself; those that a crash has left get them here. No connection may be open.
+pub(crate) fn make_private(database: &Path) -> io::Result<()> {
+    match private_file(database) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    #[cfg(unix)]
+    for path in [database.to_path_buf(), side_file(database, "-wal"), side_file(database, "-shm")] {
+        use std::os::unix::fs::PermissionsExt;
+        match std::fs::metadata(&path) {
+            Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn private_file(path: &Path) -> io::Result<()> {

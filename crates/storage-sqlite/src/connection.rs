@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
@@ -59,7 +60,8 @@ pub(crate) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
          PRAGMA synchronous = FULL;
          PRAGMA secure_delete = {};
          PRAGMA foreign_keys = ON;
-         PRAGMA wal_autocheckpoint = 0;",
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA cache_spill = OFF;",
         if options.secure_delete { "ON" } else { "OFF" }
     ))?;
     schema::migrate(&mut db)?;
@@ -78,6 +80,8 @@ pub(crate) fn open_reader(database: &Path, cache_kib: u32) -> Result<Connection,
 fn prepare(db: &Connection, cache_kib: u32) -> Result<(), OpenError> {
     db.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Otherwise statements with a bound limit are planned anew whenever the limit changes.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch(&format!("PRAGMA cache_size = -{cache_kib}; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"))?;
     Ok(())
 }

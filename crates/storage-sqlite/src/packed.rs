@@ -27,15 +27,21 @@ pub(crate) fn pack_ranges(ranges: &[RoomRange]) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn unpack_ranges(mut bytes: &[u8]) -> Result<Vec<RoomRange>, Fault> {
+pub(crate) fn unpack_ranges(bytes: &[u8]) -> Result<Vec<RoomRange>, Fault> {
     let mut ranges = Vec::new();
+    each_range(bytes, |range| ranges.push(range))?;
+    Ok(ranges)
+}
+
+/// Looks at what [`unpack_ranges`] would give.
+pub(crate) fn each_range(mut bytes: &[u8], mut see: impl FnMut(RoomRange)) -> Result<(), Fault> {
     while !bytes.is_empty() {
         let room = room(&mut bytes)?;
         let first = take(&mut bytes)?;
         let last = first.checked_add(take(&mut bytes)?).ok_or(DAMAGED)?;
-        ranges.push(RoomRange { room, range: SeqRange { first: Seq(first), last: Seq(last) } });
+        see(RoomRange { room, range: SeqRange { first: Seq(first), last: Seq(last) } });
     }
-    Ok(ranges)
+    Ok(())
 }
 
 pub(crate) fn pack_rooms(rooms: impl IntoIterator<Item = RoomKey>) -> Vec<u8> {
@@ -44,12 +50,18 @@ pub(crate) fn pack_rooms(rooms: impl IntoIterator<Item = RoomKey>) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn unpack_rooms(mut bytes: &[u8]) -> Result<Vec<RoomKey>, Fault> {
+pub(crate) fn unpack_rooms(bytes: &[u8]) -> Result<Vec<RoomKey>, Fault> {
     let mut rooms = Vec::new();
-    while !bytes.is_empty() {
-        rooms.push(room(&mut bytes)?);
-    }
+    each_room(bytes, |room| rooms.push(room))?;
     Ok(rooms)
+}
+
+/// Looks at what [`unpack_rooms`] would give.
+pub(crate) fn each_room(mut bytes: &[u8], mut see: impl FnMut(RoomKey)) -> Result<(), Fault> {
+    while !bytes.is_empty() {
+        see(room(&mut bytes)?);
+    }
+    Ok(())
 }
 
 pub(crate) fn pack_answers<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Vec<u8> {

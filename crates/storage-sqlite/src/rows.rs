@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 use storage::record;
 
 use crate::error::Fault;
-use crate::key::{AppKey, RoomKey, UserKey, cursor_key, split_event};
+use crate::key::{AppKey, RoomKey, Slot, UserKey, split_event};
 
 /// Columns that [`app`] reads.
 pub(crate) const APP: &str = "id, name, registration_open, directory_open, created_at";
@@ -24,6 +24,8 @@ pub(crate) const DEVICE: &str = "dk.id, k.id, d.name, d.created_at, d.last_seen_
 pub(crate) const MEMBER: &str = "m.user_id, m.state, m.level, m.invited_by, m.invited_at, m.intervals, m.commit_number";
 /// Columns that [`event`] reads.
 pub(crate) const EVENT: &str = "key, commit_number, at, sender, client_id, number, kind, body";
+/// Columns that [`head`] reads, of the last event of a room.
+const HEAD: &str = "key, kind, number, last_message, commit_number";
 
 macro_rules! id_at {
     ($name:ident, $type:ty) => {
@@ -92,23 +94,25 @@ pub(crate) fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     })
 }
 
-/// A head: seq, messages, last_message, commit_number from column `first` on.
-pub(crate) fn head(row: &Row<'_>, first: usize) -> rusqlite::Result<Head> {
+fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
+    let (_, seq) = split_event(row.get(0)?);
+    let is_message = row.get::<_, u8>(1)? == record::kind::MESSAGE;
+    let before = row.get::<_, Option<u64>>(3)?.map(Seq);
     Ok(Head {
-        seq: Seq(row.get(first)?),
-        messages: row.get(first + 1)?,
-        last_message: row.get::<_, Option<u64>>(first + 2)?.map(Seq),
-        commit: CommitNumber(row.get(first + 3)?),
+        seq,
+        messages: row.get(2)?,
+        last_message: if is_message { Some(seq) } else { before },
+        commit: CommitNumber(row.get(4)?),
     })
 }
 
-/// Cursors: delivered, read, read_messages, commit_number from column `first` on.
-pub(crate) fn cursors(row: &Row<'_>, first: usize) -> rusqlite::Result<Cursors> {
+/// Cursors: delivered, read, number, commit_number from column 0 on.
+fn cursors(row: &Row<'_>) -> rusqlite::Result<Cursors> {
     Ok(Cursors {
-        delivered: Seq(row.get(first)?),
-        read: Seq(row.get(first + 1)?),
-        read_messages: row.get(first + 2)?,
-        commit: CommitNumber(row.get(first + 3)?),
+        delivered: Seq(row.get(0)?),
+        read: Seq(row.get(1)?),
+        read_messages: row.get(2)?,
+        commit: CommitNumber(row.get(3)?),
     })
 }
 
@@ -198,17 +202,21 @@ pub(crate) fn load_room(db: &Connection, key: RoomKey, users: &mut UserIds) -> R
     }))
 }
 
+/// The head of a room: its last event.
 pub(crate) fn load_head(db: &Connection, room: RoomKey) -> Result<Head, Fault> {
-    let mut statement =
-        db.prepare_cached("SELECT seq, messages, last_message, commit_number FROM room_head WHERE room = ?")?;
-    let found = statement.query_row([room], |row| head(row, 0)).optional()?;
-    found.ok_or(Fault::Damaged("a room has no head"))
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {HEAD} FROM log WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
+    ))?;
+    Ok(statement.query_row(room.events(), head).optional()?.unwrap_or_default())
 }
 
-pub(crate) fn load_cursors(db: &Connection, user: UserKey, room: RoomKey) -> Result<Option<Cursors>, Fault> {
-    let mut statement =
-        db.prepare_cached("SELECT delivered, read, read_messages, commit_number FROM cursor WHERE key = ?")?;
-    Ok(statement.query_row([cursor_key(user, room)], |row| cursors(row, 0)).optional()?)
+/// A member's cursors, and where they lie.
+pub(crate) fn load_cursors(db: &Connection, user: UserKey, room: RoomKey) -> Result<Option<(Slot, Cursors)>, Fault> {
+    let mut statement = db.prepare_cached(
+        "SELECT l.delivered, l.read, l.number, l.commit_number, m.slot
+         FROM member m JOIN log l ON l.key = (m.room << 32) | (1 << 31) | m.slot WHERE m.user = ? AND m.room = ?",
+    )?;
+    Ok(statement.query_row(params![user, room], |row| Ok((row.get(4)?, cursors(row)?))).optional()?)
 }
 
 pub(crate) fn load_member(
@@ -226,7 +234,7 @@ pub(crate) fn load_member(
 }
 
 pub(crate) fn load_body(db: &Connection, key: i64) -> Result<Option<EventBody>, Fault> {
-    let mut statement = db.prepare_cached("SELECT kind, body FROM event WHERE key = ?")?;
+    let mut statement = db.prepare_cached("SELECT kind, body FROM log WHERE key = ?")?;
     let mut rows = statement.query([key])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(record::decode(row.get(0)?, row.get_ref(1)?.as_str().map_err(sqlite)?)?))

@@ -7,15 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, RoomId, Seq, SeqRange, Target, User,
     UserId,
 };
 use smol_str::SmolStr;
 use storage::{
-    Changed, Commit, FEED_COMMITS_MAX, JournalEntry, Membership, Outcome, RoomSnapshot, Store, StoreError, Unit,
+    Changed, Commit, FEED_COMMITS_MAX, FoundUsers, JournalEntry, MemberFilter, Membership, Outcome, RoomSnapshot,
+    Store, StoreError, Unit, UserPlace,
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::backup::make_private;
 use crate::connection::{database_path, lock};
 use crate::error::OpenError;
 use crate::options::Options;
@@ -44,6 +46,7 @@ impl SqliteStore {
         let folder = folder.as_ref().to_path_buf();
         std::fs::create_dir_all(&folder)?;
         let lock = lock(&folder)?;
+        make_private(&database_path(&folder))?;
         let (feed, pages_max) = (Arc::<Mutex<Feed>>::default(), Arc::<AtomicU32>::default());
         let writer = Writer::open(folder.clone(), options.clone(), lock, Arc::clone(&feed), Arc::clone(&pages_max))?;
         let readers = Pool::open(database_path(&folder), options.reader_cache_kib, options.readers)?;
@@ -101,6 +104,10 @@ impl Store for SqliteStore {
         Some(receiver)
     }
 
+    async fn epoch(&self) -> Result<SmolStr, StoreError> {
+        self.readers.read(accounts::epoch).await
+    }
+
     async fn apps(&self) -> Result<Vec<App>, StoreError> {
         self.readers.read(accounts::apps).await
     }
@@ -119,9 +126,9 @@ impl Store for SqliteStore {
         &self,
         app: &AppId,
         query: &str,
-        after: Option<&UserId>,
+        after: Option<&UserPlace>,
         limit: usize,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> Result<FoundUsers, StoreError> {
         let (app, query, after) = (app.clone(), query.to_owned(), after.cloned());
         self.readers.read(move |db| accounts::search(db, &app, &query, after.as_ref(), limit)).await
     }
@@ -161,11 +168,12 @@ impl Store for SqliteStore {
         &self,
         app: &AppId,
         room: &RoomId,
+        which: MemberFilter,
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
         let (app, room, after) = (app.clone(), room.clone(), after.cloned());
-        self.readers.read(move |db| rooms::members(db, &app, &room, after.as_ref(), limit)).await
+        self.readers.read(move |db| rooms::members(db, &app, &room, which, after.as_ref(), limit)).await
     }
 
     async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError> {
@@ -173,9 +181,9 @@ impl Store for SqliteStore {
         self.readers.read(move |db| rooms::rooms_of(db, &app, &user)).await
     }
 
-    async fn share_room(&self, app: &AppId, users: [&UserId; 2]) -> Result<bool, StoreError> {
-        let (app, users) = (app.clone(), users.map(UserId::clone));
-        self.readers.read(move |db| rooms::share_room(db, &app, [&users[0], &users[1]])).await
+    async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        let (app, user, others) = (app.clone(), user.clone(), others.to_vec());
+        self.readers.read(move |db| rooms::share_rooms(db, &app, &user, &others)).await
     }
 
     async fn target(
@@ -198,6 +206,11 @@ impl Store for SqliteStore {
     ) -> Result<(Vec<Entry>, Seq), StoreError> {
         let (app, room, ranges, viewer) = (app.clone(), room.clone(), ranges.to_vec(), viewer.cloned());
         self.readers.read(move |db| entries::entries(db, &app, &room, &ranges, viewer.as_ref())).await
+    }
+
+    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError> {
+        let (app, room) = (app.clone(), room.clone());
+        self.readers.read(move |db| entries::bodies(db, &app, &room, range)).await
     }
 
     async fn changed_rooms(

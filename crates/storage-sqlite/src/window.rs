@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use domain::{ClientId, CommitNumber, Seq};
-use storage::WINDOW_ENTRIES_MAX;
+use storage::{FINGERPRINT_FORGOTTEN, WINDOW_ENTRIES_MAX};
 
 use crate::key::RoomKey;
 
@@ -50,6 +50,16 @@ impl DeviceWindow {
         self.hashes.push_back(hash(&answer.client_id));
         self.answers.push_back(answer);
         self.unwritten = (self.unwritten + 1).min(WINDOW_ENTRIES_MAX);
+    }
+
+    /// Forgets the fingerprint of the command that this event was written by, if it is remembered. True if it was; then
+    /// the window must be written anew.
+    pub(crate) fn forget_fingerprint(&mut self, client_id: &ClientId, room: RoomKey, seq: Seq) -> bool {
+        let is_it = |answer: &&mut Answer| answer.client_id == *client_id && answer.room == room && answer.seq == seq;
+        let Some(answer) = self.answers.iter_mut().find(is_it) else { return false };
+        answer.fingerprint = FINGERPRINT_FORGOTTEN;
+        self.unwritten = self.answers.len();
+        true
     }
 
     /// The commit of the newest answer.

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// Longest suffix that is kept, in characters; what is typed to find the inside of a name is shorter.
-const SUFFIX_CHARS_MAX: usize = 32;
+use storage::WORD_SUFFIX_CHARS_MAX;
 
 /// The words of a user: the id whole, and the words of the display name.
 ///
@@ -19,7 +18,7 @@ pub(crate) fn words_of(id: &str, display_name: &str) -> BTreeSet<String> {
             words.insert(part.to_owned());
             for (index, character) in part.char_indices() {
                 if is_ideographic(character) {
-                    words.insert(part[index..].chars().take(SUFFIX_CHARS_MAX).collect());
+                    words.insert(part[index..].chars().take(WORD_SUFFIX_CHARS_MAX).collect());
                 }
             }
         }

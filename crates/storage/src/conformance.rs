@@ -31,10 +31,11 @@ macro_rules! conformance {
     ($make:expr) => {
         $crate::conformance! { $make;
             accounts: admins_are_counted_unless_disabled, devices_come_newest_first_and_end,
-                disabling_a_user_ends_their_devices, passwords_are_kept_and_replaced,
+                disabling_a_user_ends_their_devices, a_new_password_ends_devices_and_logins,
+                pages_of_users_tell_each_once, passwords_are_kept_and_replaced,
                 refresh_generations_are_used_once, the_device_unused_for_longest_gives_way,
                 units_of_account_changes_are_whole, users_are_found_by_prefix_of_id_and_words, users_change;
-            apps: another_app_sees_nothing, apps_are_listed_and_updated;
+            apps: another_app_sees_nothing, apps_are_listed_and_updated, the_epoch_stays;
             changed: a_room_is_told_once_for_each_reason, invited_and_left_rooms_are_told_by_membership,
                 listed_rooms_are_whole, pages_lead_to_the_head;
             commits: a_conflict_writes_nothing, a_full_feed_loses_nothing, a_pair_has_one_direct_room_under_a_race,
@@ -47,10 +48,11 @@ macro_rules! conformance {
             folds: changes_are_told_exactly, rooms_are_the_fold_of_their_logs, the_feed_leads_to_what_is_stored;
             followers: counters_add_up_and_are_read_from_a_day, followers_step_from_where_they_are,
                 the_journal_names_every_event_once;
-            log: edits_show_their_last, entries_are_cut_from_ranges, events_carry_what_was_written,
+            log: edits_show_their_last, entries_are_bounded_in_bytes, entries_are_cut_from_ranges, events_carry_what_was_written,
                 reactions_are_counted_as_sets, redaction_takes_everything_away, targets_tell_what_checks_need;
             repeats: client_ids_belong_to_a_device, concurrent_repeats_write_once,
-                repeats_are_recognised_before_conflicts, the_last_client_ids_are_remembered;
+                repeats_are_recognised_before_conflicts, repeats_of_deleted_texts_are_recognised,
+                the_last_client_ids_are_remembered;
             rooms: direct_rooms_are_found_in_either_order, members_are_paged_by_id, rooms_follow_the_domain,
                 rooms_of_a_user_are_joined_or_invited, sharing_needs_both_joined, snapshots_answer_in_the_order_asked;
         }

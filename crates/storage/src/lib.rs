@@ -20,4 +20,4 @@ mod window;
 
 pub use memory::Memory;
 pub use port::*;
-pub use window::{Remembered, Window};
+pub use window::{FINGERPRINT_FORGOTTEN, Remembered, Window};

@@ -15,19 +15,21 @@ mod rooms;
 mod tenant;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
-    UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, RoomId, Seq, SeqRange,
+    Target, User, UserId,
 };
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
 
 use self::tenant::Tenant;
 use crate::{
-    Changed, Commit, FEED_COMMITS_MAX, JournalEntry, Membership, Outcome, RoomSnapshot, Store, StoreError, Unit,
+    Changed, Commit, FEED_COMMITS_MAX, FoundUsers, JournalEntry, MemberFilter, Membership, Outcome, RoomSnapshot,
+    Store, StoreError, Unit, UserPlace,
 };
 
 /// A store that forgets everything when its last clone is dropped.
@@ -38,6 +40,7 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct State {
+    epoch: SmolStr,
     tenants: BTreeMap<AppId, Tenant>,
     feed: Feed,
     closed: bool,
@@ -56,7 +59,9 @@ impl Memory {
     /// A store with this app, at commit 0.
     pub fn new(app: App) -> Self {
         let tenants = BTreeMap::from([(app.id.clone(), Tenant::new(app))]);
-        Self { state: Arc::new(Mutex::new(State { tenants, ..State::default() })) }
+        // Each hasher of this kind has keys of its own.
+        let epoch = format!("{:016x}", RandomState::new().hash_one(())).into();
+        Self { state: Arc::new(Mutex::new(State { epoch, tenants, ..State::default() })) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -136,6 +141,10 @@ impl Store for Memory {
         }
     }
 
+    async fn epoch(&self) -> Result<SmolStr, StoreError> {
+        Ok(self.lock().epoch.clone())
+    }
+
     async fn apps(&self) -> Result<Vec<App>, StoreError> {
         Ok(self.lock().tenants.values().map(|tenant| tenant.app.clone()).collect())
     }
@@ -152,9 +161,9 @@ impl Store for Memory {
         &self,
         app: &AppId,
         query: &str,
-        after: Option<&UserId>,
+        after: Option<&UserPlace>,
         limit: usize,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> Result<FoundUsers, StoreError> {
         Ok(self.read(app, |tenant| tenant.accounts.search(query, after, limit)))
     }
 
@@ -186,18 +195,23 @@ impl Store for Memory {
         &self,
         app: &AppId,
         room: &RoomId,
+        which: MemberFilter,
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
-        Ok(self.read(app, |tenant| tenant.rooms.get(room).map(|log| log.members(after, limit)).unwrap_or_default()))
+        Ok(self
+            .read(app, |tenant| tenant.rooms.get(room).map(|log| log.members(which, after, limit)).unwrap_or_default()))
     }
 
     async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError> {
         Ok(self.read(app, |tenant| tenant.rooms_of(user)))
     }
 
-    async fn share_room(&self, app: &AppId, users: [&UserId; 2]) -> Result<bool, StoreError> {
-        Ok(self.read(app, |tenant| tenant.rooms.values().any(|log| users.iter().all(|user| log.is_joined(user)))))
+    async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        Ok(self.read(app, |tenant| {
+            let shares = |other: &&UserId| tenant.rooms.values().any(|log| log.is_joined(user) && log.is_joined(other));
+            others.iter().filter(shares).cloned().collect()
+        }))
     }
 
     async fn target(
@@ -223,6 +237,10 @@ impl Store for Memory {
                 Some((log.entries(ranges, viewer), log.head.seq))
             })
             .unwrap_or_default())
+    }
+
+    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError> {
+        Ok(self.read(app, |tenant| tenant.rooms.get(room).map(|log| log.bodies(range)).unwrap_or_default()))
     }
 
     async fn changed_rooms(

@@ -1,12 +1,13 @@
 //! The port: units of work that go in, rows that come out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, Head, Member,
-    PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
+    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, EventBody,
+    Head, Member, PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
 };
 use smol_str::SmolStr;
 use thiserror::Error;
@@ -14,6 +15,11 @@ use tokio::sync::mpsc;
 
 /// Commits that may wait in the feed before the writer waits for its reader.
 pub const FEED_COMMITS_MAX: usize = 1024;
+/// Bytes of content after which a read of entries goes on with no further range.
+pub const READ_BYTES_MAX: usize = 512 * 1024;
+/// Longest word at a character inside a Chinese, Japanese or Korean word, in characters; what is typed to find the inside
+/// of a name is shorter.
+pub const WORD_SUFFIX_CHARS_MAX: usize = 32;
 /// Client ids that are remembered for each device.
 pub const WINDOW_ENTRIES_MAX: usize = 256;
 
@@ -180,6 +186,48 @@ pub struct ListedRoom {
     pub peer: Option<Membership>,
 }
 
+/// Which members of a room are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberFilter {
+    /// Those who are invited or joined.
+    Present,
+    /// Those who are joined.
+    Joined,
+}
+
+/// A place in the list of users that a search finds, right after one of them. It is good for the same query only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserPlace {
+    /// The word by which the user was found; empty when all users are listed.
+    pub word: SmolStr,
+    /// The user.
+    pub user: UserId,
+}
+
+impl UserPlace {
+    /// The place of a text that its `Display` wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (word, user) = text.rsplit_once('/').unwrap_or(("", text));
+        Some(Self { word: word.into(), user: UserId::new(user).ok()? })
+    }
+}
+
+impl fmt::Display for UserPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.word.is_empty() { "" } else { "/" };
+        write!(f, "{}{separator}{}", self.word, self.user)
+    }
+}
+
+/// Users that a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundUsers {
+    /// The users.
+    pub users: Vec<User>,
+    /// Where to go on, if there may be more.
+    pub next: Option<UserPlace>,
+}
+
 /// What changed for a user since a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
@@ -200,6 +248,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The outcome of an earlier command of the device with this client id ([`Outcome::Duplicate`] or
     /// [`Outcome::ClientIdReused`]), if it is remembered. Writes nothing. For answers to repeats that would be refused now.
+    ///
+    /// Of a message or edit whose text is deleted no fingerprint is kept: whatever has its client id is a repeat then. Of
+    /// devices that ended nothing is remembered.
     async fn recall(
         &self,
         app: &AppId,
@@ -211,6 +262,11 @@ pub trait Store: Send + Sync + 'static {
     /// The commits of this process from now on, in order. There is one reader: a second call gives `None`.
     fn feed(&self) -> Option<mpsc::Receiver<Arc<Commit>>>;
 
+    /// Which history this is: a random text, made with the store and made anew when it is restored from a backup. After a
+    /// restore, numbers are given out again that clients may have seen with other content, so what they know of another
+    /// epoch is worth nothing.
+    async fn epoch(&self) -> Result<SmolStr, StoreError>;
+
     /// All apps, by id.
     async fn apps(&self) -> Result<Vec<App>, StoreError>;
 
@@ -220,16 +276,21 @@ pub trait Store: Send + Sync + 'static {
     /// The users of these ids that exist, by id.
     async fn users(&self, app: &AppId, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 
-    /// Users whose id, or a word of whose display name, begins with `query` (case folded; empty: all), by id, after `after`.
+    /// Users whose id, or a word of whose display name, begins with `query` (case folded), after `after`: in the order of
+    /// the first such word and then of the id, each user once. With an empty query all users, by id.
     ///
-    /// Words are divided by white space and punctuation; Chinese, Japanese and Korean have a word at each character.
+    /// Words are divided by white space, and again by punctuation; Chinese, Japanese and Korean have a word at each
+    /// character, of [`WORD_SUFFIX_CHARS_MAX`] characters at most.
+    ///
+    /// At most `limit` users (1 or more). The work is in proportion to it, so there may be fewer, or none, and still a place
+    /// to go on from.
     async fn search_users(
         &self,
         app: &AppId,
         query: &str,
-        after: Option<&UserId>,
+        after: Option<&UserPlace>,
         limit: usize,
-    ) -> Result<Vec<User>, StoreError>;
+    ) -> Result<FoundUsers, StoreError>;
 
     /// A user's password.
     async fn password(&self, app: &AppId, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
@@ -249,11 +310,12 @@ pub trait Store: Send + Sync + 'static {
     /// The direct room of a pair (in either order).
     async fn direct_room(&self, app: &AppId, pair: [&UserId; 2]) -> Result<Option<RoomId>, StoreError>;
 
-    /// Members of a room that are invited or joined, by user id, after `after`.
+    /// Members of a room, by user id, after `after`.
     async fn members(
         &self,
         app: &AppId,
         room: &RoomId,
+        which: MemberFilter,
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError>;
@@ -261,15 +323,18 @@ pub trait Store: Send + Sync + 'static {
     /// Ids of the rooms that a user is joined in or invited to.
     async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError>;
 
-    /// Whether two users are joined in the same room.
-    async fn share_room(&self, app: &AppId, users: [&UserId; 2]) -> Result<bool, StoreError>;
+    /// Those of `others` that are joined in a room together with the user, in the order given; all of one moment.
+    async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError>;
 
     /// What checks need to know of an event as a target; `None` if there is no such seq.
     async fn target(&self, app: &AppId, room: &RoomId, seq: Seq, viewer: &UserId)
     -> Result<Option<Target>, StoreError>;
 
-    /// The events of these ranges (ascending, apart), with what has become of them, as the viewer (if any) sees it; and the
-    /// room's head of the same moment.
+    /// The events of these ranges (apart, each ascending), with what has become of them, as the viewer (if any) sees it;
+    /// and the room's head of the same moment.
+    ///
+    /// The ranges are read in the order given. Once [`READ_BYTES_MAX`] bytes of content have been read no further range
+    /// is; a range that was begun is given whole.
     async fn entries(
         &self,
         app: &AppId,
@@ -277,6 +342,9 @@ pub trait Store: Send + Sync + 'static {
         ranges: &[SeqRange],
         viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError>;
+
+    /// The bodies of a range's events as they lie in the log, without what has become of them: for those who count events.
+    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError>;
 
     /// The rooms of a user that changed after `since`: joined ones by new events or moved cursors of the user (or of the
     /// peer of a direct room), others by a change of the membership itself. With `since` 0 the rooms left are not told.
@@ -290,7 +358,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Changed, StoreError>;
 
-    /// The journal after a commit. Commits that wrote no events may be left out.
+    /// The journal after a commit: every commit, those that wrote no events with no rooms.
     async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError>;
 
     /// How far a follower has come.
@@ -301,4 +369,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes what is waiting and closes; later commits are `Unavailable`.
     async fn close(&self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_back_as_they_were_written() {
+        for (word, text) in [("", "ann"), ("lee", "lee/ann"), ("a/b", "a/b/ann"), ("小明", "小明/ann")] {
+            let place = UserPlace { word: word.into(), user: UserId::new("ann").unwrap() };
+            assert_eq!(place.to_string(), text);
+            assert_eq!(UserPlace::parse(text), Some(place));
+        }
+        for wrong in ["", "lee/", "LEE", "lee/ANN"] {
+            assert_eq!(UserPlace::parse(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -6,6 +6,10 @@ use domain::{ClientId, CommitNumber, RoomId, Seq};
 
 use crate::{Outcome, Receipt, WINDOW_ENTRIES_MAX};
 
+/// The fingerprint of a command whose text was deleted: nothing is kept that the text could be guessed by, and whatever
+/// has its client id is taken for its repeat.
+pub const FINGERPRINT_FORGOTTEN: u64 = u64::MAX;
+
 /// A client id with the answer its command got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
@@ -43,7 +47,7 @@ impl Window {
     pub fn recall(&self, client_id: &ClientId, fingerprint: u64) -> Option<Outcome> {
         let index = self.by_id.get(client_id)? - self.forgotten;
         let entry = self.entries.get(usize::try_from(index).ok()?)?;
-        if entry.fingerprint != fingerprint {
+        if entry.fingerprint != fingerprint && entry.fingerprint != FINGERPRINT_FORGOTTEN {
             return Some(Outcome::ClientIdReused);
         }
         Some(Outcome::Duplicate(Receipt { room: Some(entry.room.clone()), seq: entry.seq, commit: entry.commit }))
@@ -62,6 +66,14 @@ impl Window {
         }
         self.by_id.insert(entry.client_id.clone(), self.forgotten + self.entries.len() as u64);
         self.entries.push_back(entry);
+    }
+
+    /// Forgets the fingerprint of the command that this event was written by, if it is remembered.
+    pub fn forget_fingerprint(&mut self, client_id: &ClientId, room: &RoomId, seq: Seq) {
+        let is_it = |entry: &&mut Remembered| entry.client_id == *client_id && entry.room == *room && entry.seq == seq;
+        if let Some(entry) = self.entries.iter_mut().find(is_it) {
+            entry.fingerprint = FINGERPRINT_FORGOTTEN;
+        }
     }
 
     /// What is remembered, oldest first.

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use bus::LocalBus;
 use domain::{
-    Action, Actor, App, AppId, AppSettings, ClientId, Command, Content, Cut, DEFAULT_APP, RoomId, Seq, SettingsChange,
-    Timestamp, UserId,
+    AccountChange, Action, Actor, App, AppId, AppSettings, ClientId, Command, Content, Cut, DEFAULT_APP, DeviceId,
+    RoomId, Seq, SettingsChange, Timestamp, User, UserId, UserKind,
 };
 use engine::{
-    Engine, EngineError, EngineOptions, History, HistoryView, NewUser, Receipt, Register, Secrets, Sync, SyncView,
+    Clock, Engine, EngineError, EngineOptions, History, HistoryView, NewUser, Receipt, Register, Secrets, Sync,
+    SyncView,
 };
-use storage::{Memory, Store};
+use storage::{Memory, Store, Unit, Work};
+use storage_sqlite::SqliteStore;
+use tempfile::TempDir;
 
 use crate::{Listener, ManualClock};
 
@@ -25,6 +28,7 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// What it tells the time by.
     pub clock: Arc<ManualClock>,
+    folder: Option<TempDir>,
 }
 
 /// How a world differs from the usual.
@@ -52,6 +56,19 @@ impl World {
         World::over(Arc::new(store), Arc::default(), change).await
     }
 
+    /// A world on disk, in a folder that lives as long as the world.
+    pub async fn on_disk(change: WorldOptions) -> World {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let store = SqliteStore::open(folder.path(), &storage_sqlite::Options::default()).expect("the folder is new");
+        let id = AppId::new(DEFAULT_APP).expect("a constant");
+        let app = App { id: id.clone(), settings: AppSettings::open("Test"), created_at: Timestamp(0) };
+        let unit = Unit { app: id, at: Timestamp(0), work: Work::Account(vec![AccountChange::CreateApp(app)]) };
+        store.commit(unit).await.expect("the disk works");
+        let mut world = World::over(Arc::new(store), Arc::default(), change).await;
+        world.folder = Some(folder);
+        world
+    }
+
     /// A world over a store.
     pub async fn over(store: Arc<dyn Store>, clock: Arc<ManualClock>, change: WorldOptions) -> World {
         let mut options = EngineOptions::new(AppId::new(DEFAULT_APP).expect("a constant"));
@@ -60,7 +77,7 @@ impl World {
         let secrets = Secrets { token_key: [7; 32] };
         let bus = Arc::new(LocalBus::default());
         let engine = Engine::start(options, secrets, store.clone(), bus, clock.clone()).await;
-        World { engine: engine.expect("the store answers"), store, clock }
+        World { engine: engine.expect("the store answers"), store, clock, folder: None }
     }
 
     /// Registers somebody.
@@ -68,6 +85,23 @@ impl World {
         let register = Register { id: id.into(), password: PASSWORD.into(), ..Register::default() };
         let signed_in = self.engine.register(register).await.expect("the id is free");
         self.of(&signed_in)
+    }
+
+    /// Makes somebody who has no password: quicker than to register them.
+    pub async fn stranger(&self, id: &str) -> Person {
+        let id = UserId::new(id).expect("an id");
+        let (app, now) = (self.engine_app(), self.clock.now());
+        let (kind, display_name) = (UserKind::Person, id.as_str().into());
+        let user = User { id: id.clone(), kind, display_name, admin: false, disabled: false, created_at: now };
+        let device = DeviceId::new(format!("device-{id}")).expect("an id");
+        let change = AccountChange::CreateUser { user, password: None };
+        let unit = Unit { app: app.clone(), at: now, work: Work::Account(vec![change]) };
+        self.store.commit(unit).await.expect("the store works");
+        Person { actor: Actor { app, user: id, device }, engine: self.engine.clone() }
+    }
+
+    fn engine_app(&self) -> AppId {
+        AppId::new(DEFAULT_APP).expect("a constant")
     }
 
     /// Whoever has signed in.

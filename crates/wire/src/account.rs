@@ -167,7 +167,7 @@ pub struct UserSearch {
 /// A page of users.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct UserPage {
-    /// By id.
+    /// By the word that was found, then by id; all users by id.
     pub users: Vec<User>,
     /// Opaque cursor of the next page, absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,6 +181,8 @@ pub struct ServerInfo {
     pub server: String,
     /// Version of the server.
     pub version: String,
+    /// Which history seqs and commits are of; another one after the server was restored from a backup.
+    pub epoch: String,
     /// Whether anyone may register in the default app.
     pub registration_open: bool,
     /// Whether the server still waits for its first administrator (by the one-time link).

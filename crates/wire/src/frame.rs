@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    CreateRoom, Cursors, DeleteMessage, EditMessage, Event, EventRange, MemberRange, MemberRef, OpenDirect, Plain,
-    Presence, PresenceWatch, Problem, ProfileUpdate, SendMessage, SetCursors, SetLevel, SetReactions, SetTyping,
-    SyncAnswer, SyncRequest, UpdateRoom, UserSearch,
+    CreateRoom, Cursors, DeleteMessage, EditMessage, Event, EventRange, MemberRange, MemberRef, OpenDirect,
+    PasswordChange, Plain, Presence, PresenceWatch, Problem, ProfileUpdate, RoomRange, SendMessage, SetCursors,
+    SetLevel, SetReactions, SetTyping, StatisticsRange, SyncAnswer, SyncRequest, UpdateRoom, UserSearch,
 };
 
 /// Parameters of an operation in a room.
@@ -66,6 +66,9 @@ pub struct Connected {
     pub device: String,
     /// When the token ends; send `token.renew` with a new one before, or the server closes with 4401.
     pub expires_at: i64,
+    /// Which history seqs and commits are of. If it is not that of what the client has kept, the server was restored from a
+    /// backup: drop what is kept (not what is still to be sent) and `sync` from 0.
+    pub epoch: String,
     /// How often the client should send `ping` when it has nothing else to send, in milliseconds.
     pub ping_interval_ms: u32,
     /// What changed, if `since` was given.
@@ -94,6 +97,13 @@ pub struct DeviceRef {
     pub device: String,
 }
 
+/// Names a user.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UserRef {
+    /// The user's id.
+    pub user: String,
+}
+
 /// Nothing to say.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 pub struct Nothing {}
@@ -108,7 +118,8 @@ pub struct Request {
     pub operation: Operation,
 }
 
-/// The operations, by `op`; each is also a REST call of the same meaning.
+/// The operations, by `op`. Each but the first three is also a REST call of the same meaning; registering, signing in and
+/// refreshing tokens, which come before a connection, and the documents of the server are REST calls only.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "op", content = "params")]
 pub enum Operation {
@@ -124,6 +135,12 @@ pub enum Operation {
     /// → `SyncAnswer`
     #[serde(rename = "sync")]
     Sync(SyncRequest),
+    /// → `Nothing`. The connection ends after it.
+    #[serde(rename = "auth.logout")]
+    Logout(Nothing),
+    /// → `Nothing`
+    #[serde(rename = "auth.password")]
+    PasswordChange(PasswordChange),
     /// → `Me`
     #[serde(rename = "me.get")]
     MeGet(Nothing),
@@ -136,12 +153,18 @@ pub enum Operation {
     /// → `Nothing`
     #[serde(rename = "device.revoke")]
     DeviceRevoke(DeviceRef),
+    /// → `User`
+    #[serde(rename = "user.get")]
+    UserGet(UserRef),
     /// → `UserPage`
     #[serde(rename = "user.search")]
     UserSearch(UserSearch),
     /// → `PresenceList`
     #[serde(rename = "presence.watch")]
     PresenceWatch(PresenceWatch),
+    /// → `RoomPage`
+    #[serde(rename = "room.list")]
+    RoomList(RoomRange),
     /// → `Room`
     #[serde(rename = "room.create")]
     RoomCreate(CreateRoom),
@@ -196,6 +219,9 @@ pub enum Operation {
     /// → `Nothing`
     #[serde(rename = "typing.set")]
     TypingSet(InRoom<SetTyping>),
+    /// → `StatisticsList`
+    #[serde(rename = "statistics.get")]
+    StatisticsGet(StatisticsRange),
 }
 
 /// A response frame: exactly one of `result` and `error`.
@@ -259,5 +285,5 @@ pub enum Push {
 pub const CLOSE_UNAUTHENTICATED: u16 = 4401;
 /// Close code: a frame was too large or not what the protocol says.
 pub const CLOSE_PROTOCOL: u16 = 4400;
-/// Close code: too many requests in flight or too fast for too long.
+/// Close code: too fast for too long, or too many pings or sessions.
 pub const CLOSE_TOO_FAST: u16 = 4429;

@@ -12,6 +12,7 @@ mod event;
 mod frame;
 mod room;
 pub mod schema;
+mod statistics;
 mod sync;
 
 pub use account::*;
@@ -19,4 +20,5 @@ pub use error::*;
 pub use event::*;
 pub use frame::*;
 pub use room::*;
+pub use statistics::*;
 pub use sync::*;

@@ -149,6 +149,27 @@ pub struct Member {
     pub level: u8,
 }
 
+/// Which page of the own rooms.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RoomRange {
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A page of the own rooms.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RoomPage {
+    /// Rooms that the asker is in or invited to, oldest change first.
+    pub rooms: Vec<Room>,
+    /// Profiles of the users named in the rooms.
+    pub users: Vec<User>,
+    /// Opaque cursor of the next page, absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 /// Which members to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]

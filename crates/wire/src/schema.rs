@@ -96,6 +96,8 @@ impl ToSchema for ErrorCode {}
     crate::Cursors,
     crate::Peer,
     crate::Member,
+    crate::RoomRange,
+    crate::RoomPage,
     crate::MemberRange,
     crate::MemberPage,
     crate::CreateRoom,
@@ -108,6 +110,10 @@ impl ToSchema for ErrorCode {}
     crate::MemberCursors,
     crate::CursorList,
     crate::SetTyping,
+    // statistics.rs
+    crate::StatisticsRange,
+    crate::StatisticsList,
+    crate::DayStatistics,
     // sync.rs
     crate::SyncRequest,
     crate::SyncAnswer,
@@ -117,6 +123,7 @@ impl ToSchema for ErrorCode {}
     crate::RenewToken,
     crate::Renewed,
     crate::DeviceRef,
+    crate::UserRef,
     crate::Nothing,
     crate::Request,
     crate::Operation,

@@ -19,6 +19,9 @@ pub struct SyncRequest {
 pub struct SyncAnswer {
     /// Everything up to this commit is known with this answer; the next `since`.
     pub commit: u64,
+    /// Which history the commits are of. If it is not that of `since`, the server was restored from a backup: drop what is
+    /// kept (not what is still to be sent) and ask again from 0.
+    pub epoch: String,
     /// Changed rooms that the asker is or was in, oldest change first. With `since` 0, rooms already left are not told.
     pub rooms: Vec<Room>,
     /// Whether to ask again at once with the new `commit`.

@@ -14,6 +14,8 @@ type CachedPage = EventPage & { saved_at: number }
 export interface Cached {
   me: Me | undefined
   commit: number
+  /** The history that the commit and all seqs are of. */
+  epoch: string | undefined
   rooms: Room[]
   users: User[]
   /** Up to where a room was read here, as long as the server doesn't know it. */
@@ -40,9 +42,10 @@ export class Cache {
   }
 
   async load(): Promise<Cached> {
-    const [me, commit, rooms, users, reads, faces] = await Promise.all([
+    const [me, commit, epoch, rooms, users, reads, faces] = await Promise.all([
       this.storage.get('me'),
       this.storage.get('commit'),
+      this.storage.get('epoch'),
       this.storage.list('room:'),
       this.storage.list('user:'),
       this.storage.list(READ),
@@ -51,6 +54,7 @@ export class Cache {
     return {
       me: me as Me | undefined,
       commit: typeof commit === 'number' ? commit : 0,
+      epoch: typeof epoch === 'string' ? epoch : undefined,
       rooms: rooms.map(([, room]) => room as Room),
       users: users.map(([, user]) => user as User),
       reads: reads.map(([key, seq]) => [key.slice(READ.length), seq as number]),
@@ -70,6 +74,11 @@ export class Cache {
   /** `undefined`: the server knows it. */
   saveRead(room: string, seq: number | undefined): void {
     this.save(READ + room, seq)
+  }
+
+  /** What was kept of rooms is of a history that is no more. What is still to be sent stays. */
+  dropRooms(ids: string[]): void {
+    for (const id of ids) for (const kind of ['room:', 'page:', READ, FACES]) this.save(kind + id, undefined)
   }
 
   saveFaces(room: string, faces: Faces | undefined): void {

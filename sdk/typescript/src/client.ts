@@ -64,6 +64,11 @@ export function createClient(options: ClientOptions): Client {
   /** Shows what was there at the last visit, before any answer. */
   async function restore(): Promise<void> {
     const cached = await cache.load()
+    // A connection was faster, and the history has changed.
+    if (rooms.epoch !== undefined && cached.epoch !== rooms.epoch) {
+      const gone = [...cached.rooms.map(({ id }) => id), ...cached.reads.map(([room]) => room)]
+      return cache.dropRooms(gone.filter(id => !rooms.has(id)))
+    }
     if (!self || self.user === cached.me?.id) rooms.restoreReads(cached.reads)
     // A connection was faster: what it told is newer.
     if (rooms.commit > 0) return
@@ -72,7 +77,7 @@ export function createClient(options: ClientOptions): Client {
       me.set(cached.me)
     }
     users.put(cached.users, false)
-    rooms.restore(cached.commit, cached.rooms, cached.faces)
+    rooms.restore(cached)
   }
 
   function welcomed({ user, device, sync }: Connected): void {
@@ -82,8 +87,8 @@ export function createClient(options: ClientOptions): Client {
   }
 
   function applySync(answer: SyncAnswer): void {
-    // A server that knows less than it did is another one, or was restored: what was known is not to be trusted.
-    if (answer.commit < rooms.commit) {
+    // Another history: the server is another one, or was restored from a backup. What is known is worth nothing.
+    if (rooms.commit > 0 && (answer.epoch !== rooms.epoch || answer.commit < rooms.commit)) {
       rooms.restart()
       return void syncAgain()
     }

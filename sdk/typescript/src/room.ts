@@ -190,6 +190,14 @@ export class RoomCore implements RoomHandle {
     for (const timeline of this.#timelines) timeline.changed()
   }
 
+  /** The history is another one: seqs mean something else now. */
+  restart(): void {
+    this.#accepted = []
+    this.#ownReactions.clear()
+    this.cursors.clear()
+    this.reload()
+  }
+
   reload(): void {
     for (const timeline of this.#timelines) void timeline.reload()
   }

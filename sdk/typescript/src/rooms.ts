@@ -1,6 +1,6 @@
 // The rooms as they are now: from the cache, then from sync, then kept up by pushes.
 
-import type { Faces } from './cache.js'
+import type { Cached } from './cache.js'
 import type { Core } from './core.js'
 import { forward } from './cursors.js'
 import { GroupFaces } from './faces.js'
@@ -31,6 +31,8 @@ export class RoomList implements Rooms {
   /** Pushes that came while a sync was on its way: its answer may be older than they are. */
   #overtaking: (Event | CursorPush)[] | undefined
   commit = 0
+  /** The history that the commit and all seqs are of; a server restored from a backup begins another. */
+  epoch: string | undefined
 
   constructor(core: Core, outbox: Outbox, language = 'en') {
     this.#language = language
@@ -70,6 +72,10 @@ export class RoomList implements Rooms {
   }
 
   /** Handles that exist: only these have timelines. */
+  has(id: string): boolean {
+    return this.#rooms.has(id)
+  }
+
   handles(): Iterable<RoomCore> {
     return this.#handles.values()
   }
@@ -116,8 +122,9 @@ export class RoomList implements Rooms {
   }
 
   /** From the cache, at start. */
-  restore(commit: number, rooms: Room[], faces: [room: string, faces: Faces][]): void {
+  restore({ commit, epoch, rooms, faces }: Cached): void {
     this.commit = commit
+    this.epoch = epoch
     this.#faces.restore(faces)
     for (const room of rooms) {
       this.#rooms.set(room.id, room)
@@ -140,6 +147,7 @@ export class RoomList implements Rooms {
     this.#core.users.put(answer.users)
     this.commit = answer.commit
     this.#core.cache.save('commit', answer.commit)
+    if (answer.epoch !== this.epoch) this.#core.cache.save('epoch', (this.epoch = answer.epoch))
     for (const room of answer.rooms) this.#put(room)
     const overtaking = this.#overtaking ?? []
     this.#overtaking = undefined
@@ -232,12 +240,11 @@ export class RoomList implements Rooms {
     this.#core.cache.save('commit', 0)
     const ids = [...this.#rooms.keys()]
     this.#rooms.clear()
-    for (const id of ids) {
-      this.#core.cache.save(`room:${id}`, undefined)
-      this.#core.cache.save(`page:${id}`, undefined)
-      this.viewChanged(id)
-    }
-    for (const handle of this.#handles.values()) handle.reload()
+    this.#faces.clear()
+    this.#mentions.clear()
+    this.#core.cache.dropRooms([...ids, ...this.#handles.keys()])
+    for (const id of ids) this.viewChanged(id)
+    for (const handle of this.#handles.values()) handle.restart()
   }
 
   clear(): void {

@@ -16,6 +16,11 @@ export interface components {
             /** @description By which device. */
             device: string;
             /**
+             * @description Which history seqs and commits are of. If it is not that of what the client has kept, the server was restored from a
+             *     backup: drop what is kept (not what is still to be sent) and `sync` from 0.
+             */
+            epoch: string;
+            /**
              * Format: int64
              * @description When the token ends; send `token.renew` with a new one before, or the server closes with 4401.
              */
@@ -71,6 +76,18 @@ export interface components {
              * @description How many messages there are up to `read`.
              */
             read_messages: number;
+        };
+        /** @description What happened on a day. */
+        DayStatistics: {
+            /**
+             * Format: int64
+             * @description Start of the day in UTC.
+             */
+            at: number;
+            /** @description How often what happened: `messages`, `rooms`, `joins` … */
+            counts: {
+                [key: string]: number;
+            };
         };
         /** @description The deletion of a message. */
         Deleted: {
@@ -650,7 +667,10 @@ export interface components {
             /** @description The other user. */
             user: string;
         };
-        /** @description The operations, by `op`; each is also a REST call of the same meaning. */
+        /**
+         * @description The operations, by `op`. Each but the first three is also a REST call of the same meaning; registering, signing in and
+         *     refreshing tokens, which come before a connection, and the documents of the server are REST calls only.
+         */
         Operation: {
             /** @enum {string} */
             op: "connect";
@@ -673,6 +693,16 @@ export interface components {
             params: components["schemas"]["SyncRequest"];
         } | {
             /** @enum {string} */
+            op: "auth.logout";
+            /** @description → `Nothing`. The connection ends after it. */
+            params: components["schemas"]["Nothing"];
+        } | {
+            /** @enum {string} */
+            op: "auth.password";
+            /** @description → `Nothing` */
+            params: components["schemas"]["PasswordChange"];
+        } | {
+            /** @enum {string} */
             op: "me.get";
             /** @description → `Me` */
             params: components["schemas"]["Nothing"];
@@ -693,6 +723,11 @@ export interface components {
             params: components["schemas"]["DeviceRef"];
         } | {
             /** @enum {string} */
+            op: "user.get";
+            /** @description → `User` */
+            params: components["schemas"]["UserRef"];
+        } | {
+            /** @enum {string} */
             op: "user.search";
             /** @description → `UserPage` */
             params: components["schemas"]["UserSearch"];
@@ -701,6 +736,11 @@ export interface components {
             op: "presence.watch";
             /** @description → `PresenceList` */
             params: components["schemas"]["PresenceWatch"];
+        } | {
+            /** @enum {string} */
+            op: "room.list";
+            /** @description → `RoomPage` */
+            params: components["schemas"]["RoomRange"];
         } | {
             /** @enum {string} */
             op: "room.create";
@@ -791,6 +831,11 @@ export interface components {
             op: "typing.set";
             /** @description → `Nothing` */
             params: components["schemas"]["InRoom_SetTyping"];
+        } | {
+            /** @enum {string} */
+            op: "statistics.get";
+            /** @description → `StatisticsList` */
+            params: components["schemas"]["StatisticsRange"];
         };
         /** @description Changes the own password. */
         PasswordChange: {
@@ -1049,6 +1094,20 @@ export interface components {
          * @enum {string}
          */
         RoomKind: "direct" | "group";
+        /** @description A page of the own rooms. */
+        RoomPage: {
+            /** @description Opaque cursor of the next page, absent on the last. */
+            next?: string;
+            /** @description Rooms that the asker is in or invited to, oldest change first. */
+            rooms: components["schemas"]["Room"][];
+            /** @description Profiles of the users named in the rooms. */
+            users: components["schemas"]["User"][];
+        };
+        /** @description Which page of the own rooms. */
+        RoomRange: {
+            /** @description `next` of the page before. */
+            cursor?: string;
+        };
         /** @description Settings of a room; in changes, absent fields stay. */
         RoomSettings: {
             /** @description Who may read what. */
@@ -1079,6 +1138,8 @@ export interface components {
         };
         /** @description What anyone may know of the server before signing in. */
         ServerInfo: {
+            /** @description Which history seqs and commits are of; another one after the server was restored from a backup. */
+            epoch: string;
             /** @description Limits a client should know. */
             limits: components["schemas"]["Limits"];
             /** @description Whether the server still waits for its first administrator (by the one-time link). */
@@ -1141,6 +1202,19 @@ export interface components {
             /** @description True while typing; repeat at least every 5 s, it ends by itself after 6 s. */
             typing: boolean;
         };
+        /** @description What happened in the app. */
+        StatisticsList: {
+            /** @description Ascending; days without anything are left out. */
+            days: components["schemas"]["DayStatistics"][];
+        };
+        /** @description Which days. */
+        StatisticsRange: {
+            /**
+             * Format: int32
+             * @description How many days with today, 1 to 366; 30 when absent.
+             */
+            days?: number;
+        };
         /** @description What has changed for the asker since a commit. Costs in proportion to that. */
         SyncAnswer: {
             /**
@@ -1148,6 +1222,11 @@ export interface components {
              * @description Everything up to this commit is known with this answer; the next `since`.
              */
             commit: number;
+            /**
+             * @description Which history the commits are of. If it is not that of `since`, the server was restored from a backup: drop what is
+             *     kept (not what is still to be sent) and ask again from 0.
+             */
+            epoch: string;
             /** @description Whether to ask again at once with the new `commit`. */
             more: boolean;
             /** @description Changed rooms that the asker is or was in, oldest change first. With `since` 0, rooms already left are not told. */
@@ -1207,6 +1286,11 @@ export interface components {
             /** @description By id. */
             users: components["schemas"]["User"][];
         };
+        /** @description Names a user. */
+        UserRef: {
+            /** @description The user's id. */
+            user: string;
+        };
         /** @description Finds users of the app: by ids, or by the beginning of id or display name. */
         UserSearch: {
             /** @description `next` of the page before. */
@@ -1234,6 +1318,7 @@ export type Content = components["schemas"]["Content"];
 export type CreateRoom = components["schemas"]["CreateRoom"];
 export type CursorList = components["schemas"]["CursorList"];
 export type Cursors = components["schemas"]["Cursors"];
+export type DayStatistics = components["schemas"]["DayStatistics"];
 export type DeleteMessage = components["schemas"]["DeleteMessage"];
 export type Deleted = components["schemas"]["Deleted"];
 export type Device = components["schemas"]["Device"];
@@ -1283,6 +1368,8 @@ export type Request = components["schemas"]["Request"];
 export type Response = components["schemas"]["Response"];
 export type Room = components["schemas"]["Room"];
 export type RoomKind = components["schemas"]["RoomKind"];
+export type RoomPage = components["schemas"]["RoomPage"];
+export type RoomRange = components["schemas"]["RoomRange"];
 export type RoomSettings = components["schemas"]["RoomSettings"];
 export type SendMessage = components["schemas"]["SendMessage"];
 export type ServerInfo = components["schemas"]["ServerInfo"];
@@ -1291,6 +1378,8 @@ export type SetCursors = components["schemas"]["SetCursors"];
 export type SetLevel = components["schemas"]["SetLevel"];
 export type SetReactions = components["schemas"]["SetReactions"];
 export type SetTyping = components["schemas"]["SetTyping"];
+export type StatisticsList = components["schemas"]["StatisticsList"];
+export type StatisticsRange = components["schemas"]["StatisticsRange"];
 export type SyncAnswer = components["schemas"]["SyncAnswer"];
 export type SyncRequest = components["schemas"]["SyncRequest"];
 export type TextContent = components["schemas"]["TextContent"];
@@ -1299,6 +1388,7 @@ export type UpdateRoom = components["schemas"]["UpdateRoom"];
 export type User = components["schemas"]["User"];
 export type UserKind = components["schemas"]["UserKind"];
 export type UserPage = components["schemas"]["UserPage"];
+export type UserRef = components["schemas"]["UserRef"];
 export type UserSearch = components["schemas"]["UserSearch"];
 
 /** What each operation of the WebSocket takes and answers. */
@@ -1307,12 +1397,16 @@ export interface Operations {
   "token.renew": { params: components["schemas"]["RenewToken"]; result: Renewed };
   "ping": { params: components["schemas"]["Nothing"]; result: Nothing };
   "sync": { params: components["schemas"]["SyncRequest"]; result: SyncAnswer };
+  "auth.logout": { params: components["schemas"]["Nothing"]; result: Nothing };
+  "auth.password": { params: components["schemas"]["PasswordChange"]; result: Nothing };
   "me.get": { params: components["schemas"]["Nothing"]; result: Me };
   "me.update": { params: components["schemas"]["ProfileUpdate"]; result: Me };
   "device.list": { params: components["schemas"]["Nothing"]; result: DeviceList };
   "device.revoke": { params: components["schemas"]["DeviceRef"]; result: Nothing };
+  "user.get": { params: components["schemas"]["UserRef"]; result: User };
   "user.search": { params: components["schemas"]["UserSearch"]; result: UserPage };
   "presence.watch": { params: components["schemas"]["PresenceWatch"]; result: PresenceList };
+  "room.list": { params: components["schemas"]["RoomRange"]; result: RoomPage };
   "room.create": { params: components["schemas"]["CreateRoom"]; result: Room };
   "room.direct": { params: components["schemas"]["OpenDirect"]; result: Room };
   "room.get": { params: components["schemas"]["InRoom_Nothing"]; result: Room };
@@ -1331,4 +1425,5 @@ export interface Operations {
   "cursor.set": { params: components["schemas"]["InRoom_SetCursors"]; result: Cursors };
   "cursor.list": { params: components["schemas"]["InRoom_Nothing"]; result: CursorList };
   "typing.set": { params: components["schemas"]["InRoom_SetTyping"]; result: Nothing };
+  "statistics.get": { params: components["schemas"]["StatisticsRange"]; result: StatisticsList };
 }

@@ -42,6 +42,7 @@ export class FakeServer {
   attempts = 0
   tokenLifetimeMs = 3_600_000
   syncRoomsMax = 1_000
+  epoch = 'first'
   #commit = 0
   readonly #answers = new Map<string, unknown>()
 
@@ -157,7 +158,7 @@ export class FakeServer {
     socket.user = who.user
     socket.device = who.device
     const sync = params.since === undefined ? undefined : this.#sync(who.user, params.since)
-    return { user: who.user, device: who.device, expires_at: Date.now() + this.tokenLifetimeMs, ping_interval_ms: 20_000, sync }
+    return { epoch: this.epoch, user: who.user, device: who.device, expires_at: Date.now() + this.tokenLifetimeMs, ping_interval_ms: 20_000, sync }
   }
 
   #answer(socket: FakeSocket, user: string, room: FakeRoom, op: string, params: any): unknown {
@@ -305,6 +306,7 @@ export class FakeServer {
     const told = changed.slice(0, this.syncRoomsMax)
     const more = told.length < changed.length
     return {
+      epoch: this.epoch,
       commit: more ? told.at(-1)!.commit : this.#commit,
       rooms: told.map(room => this.view(room, user)),
       more,

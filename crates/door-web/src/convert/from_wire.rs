@@ -8,6 +8,7 @@ use domain::{
     ClientId, CommitNumber, Content, Cut, DeviceId, HistoryVisibility, JoinRule, Level, Levels, RoomId, Seq,
     SettingsChange, TextContent, TextFormat, UserId,
 };
+use engine::UserPlace;
 use smol_str::SmolStr;
 use wire::Code;
 
@@ -142,6 +143,12 @@ pub(crate) fn page_after(cursor: Option<&str>) -> Result<Option<UserId>, Failure
     cursor.map(|cursor| open_cursor(cursor).and_then(after).ok_or_else(not_a_cursor)).transpose()
 }
 
+/// The place after which a page of found users begins.
+pub(crate) fn users_after(cursor: Option<&str>) -> Result<Option<UserPlace>, Failure> {
+    let after = |text: String| text.strip_prefix("w:").and_then(UserPlace::parse);
+    cursor.map(|cursor| open_cursor(cursor).and_then(after).ok_or_else(not_a_cursor)).transpose()
+}
+
 /// The commit after which a page of rooms begins.
 pub(crate) fn rooms_after(cursor: Option<&str>) -> Result<CommitNumber, Failure> {
     let after = |text: String| text.strip_prefix("c:").and_then(|commit| commit.parse().ok());
@@ -166,6 +173,11 @@ mod tests {
     fn cursors_come_back_as_they_went_out() {
         let ann = UserId::new("ann").unwrap();
         assert_eq!(page_after(Some(&to_wire::page_cursor(&ann))).unwrap(), Some(ann.clone()));
+        for word in ["", "o'ann"] {
+            let place = UserPlace { word: word.into(), user: ann.clone() };
+            assert_eq!(users_after(Some(&to_wire::users_cursor(&place))).unwrap(), Some(place));
+        }
+        assert_eq!(users_after(Some(&to_wire::page_cursor(&ann))).unwrap_err().code, Code::InvalidRequest);
         assert_eq!(rooms_after(Some(&to_wire::rooms_cursor(CommitNumber(7)))).unwrap(), CommitNumber(7));
         assert_eq!(rooms_after(None).unwrap(), CommitNumber(0));
         for wrong in ["", "ann", "%", &to_wire::page_cursor(&ann)] {

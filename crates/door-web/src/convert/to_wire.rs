@@ -6,7 +6,7 @@ use domain::{
     Actor, CommitNumber, Content, Cursors, Device, DeviceId, Entry, Event, EventBody, HistoryVisibility, JoinRule,
     Levels, Member, MemberState, RoomKind, RoomSettings, SettingsChange, TextFormat, User, UserId, UserKind,
 };
-use engine::{HistoryView, MeView, MemberView, PresenceView, Receipt, RoomView, SignedIn, SyncView};
+use engine::{HistoryView, MeView, MemberView, PresenceView, Receipt, RoomView, SignedIn, SyncView, UserPlace};
 use smol_str::SmolStr;
 
 pub(crate) fn user(user: &User) -> wire::User {
@@ -115,8 +115,9 @@ pub(crate) fn room(view: &RoomView) -> wire::Room {
     }
 }
 
-pub(crate) fn sync(view: &SyncView) -> wire::SyncAnswer {
+pub(crate) fn sync(view: &SyncView, epoch: &str) -> wire::SyncAnswer {
     wire::SyncAnswer {
+        epoch: epoch.to_owned(),
         commit: view.commit.0,
         rooms: view.rooms.iter().map(room).collect(),
         more: view.more,
@@ -271,6 +272,11 @@ fn content(content: &Content) -> wire::Content {
 /// The cursor of the page after this user.
 pub(crate) fn page_cursor(last: &UserId) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("u:{last}"))
+}
+
+/// The cursor of the page of found users after this place.
+pub(crate) fn users_cursor(last: &UserPlace) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("w:{last}"))
 }
 
 /// The cursor of the page of rooms after this commit.

@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, mpsc};
 use wire::Code;
 
+use super::connection::Finished;
 use super::write;
 use crate::ask::Ask;
 use crate::convert::to_wire;
@@ -25,7 +26,7 @@ use crate::door::{Context, Door};
 pub(super) struct Commands {
     lane: Lane,
     context: Arc<Context>,
-    finished: mpsc::Sender<Utf8Bytes>,
+    finished: mpsc::Sender<Finished>,
     queue: Arc<Mutex<Queue>>,
     pushed: Arc<Notify>,
 }
@@ -46,7 +47,7 @@ enum Next {
 }
 
 impl Commands {
-    pub(super) fn new(door: &Door, actor: &Actor, context: &Arc<Context>, finished: &mpsc::Sender<Utf8Bytes>) -> Self {
+    pub(super) fn new(door: &Door, actor: &Actor, context: &Arc<Context>, finished: &mpsc::Sender<Finished>) -> Self {
         let (context, finished) = (context.clone(), finished.clone());
         Self { lane: door.engine.lane(actor), context, finished, queue: Arc::default(), pushed: Arc::default() }
     }
@@ -122,7 +123,7 @@ impl Commands {
 
     async fn finish(&self, frame: Utf8Bytes) {
         // If the connection is gone, nobody waits for the answer.
-        let _ = self.finished.send(frame).await;
+        let _ = self.finished.send(Finished { frame, large: false }).await;
     }
 
     fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {

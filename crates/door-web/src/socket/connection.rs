@@ -1,8 +1,11 @@
 //! A connected WebSocket: one task that reads requests, and writes what has become ready in one go.
 //!
 //! Requests run as tasks of their own: one that is on its way ends even if the connection doesn't live to answer it, and
-//! a peer that doesn't read holds nothing up but itself. While too many are on their way nothing more is read.
+//! a peer that doesn't read holds nothing up but itself. While too many are on their way nothing more is read. Those whose
+//! answers can be large run one at a time, the next one after the answer before it was written: a peer that asks for many
+//! and reads none makes the server hold one.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +16,18 @@ use engine::{Delivery, EndReason, Flow, Session};
 use futures_util::{FutureExt, SinkExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use wire::{CLOSE_PROTOCOL, CLOSE_TOO_FAST, CLOSE_UNAUTHENTICATED, Code, Operation, Push, RenewToken, Renewed};
+use wire::{
+    CLOSE_PROTOCOL, CLOSE_TOO_FAST, CLOSE_UNAUTHENTICATED, Code, Nothing, Operation, Push, RenewToken, Renewed,
+};
 
 use super::commands::Commands;
 use super::dispatch::Sorted;
 use super::handshake::{connect, instant_of};
+use super::pace::Pace;
 use super::{dispatch, read, write};
 use crate::convert::push;
 use crate::door::{Context, Door};
 use crate::failure::Failure;
-use crate::presence;
 
 /// Close code of RFC 6455's registry: the service restarts.
 pub(super) const RESTARTING: u16 = 1012;
@@ -33,10 +38,15 @@ pub(super) fn closing(code: u16, reason: &'static str) -> CloseFrame {
     CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
 }
 
+pub(super) fn too_many_pings() -> CloseFrame {
+    closing(CLOSE_TOO_FAST, "too many pings")
+}
+
 /// Serves a WebSocket from its first frame to its end.
 pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSocket) {
     let _counted = Counted::new();
-    let end = match connect(&door, &context, &mut socket).await {
+    let mut pace = Pace::new(Instant::now());
+    let end = match connect(&door, &context, &mut socket, &mut pace).await {
         Ok((who, session)) => {
             let (finished, finished_receiver) = mpsc::channel(door.options.requests_in_flight_max);
             let commands = Commands::new(&door, &who.actor, &context, &finished);
@@ -46,9 +56,12 @@ pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSock
                 door,
                 context: context.clone(),
                 socket,
-                session,
+                session: Arc::new(session),
                 commands,
                 in_flight: 0,
+                large: VecDeque::new(),
+                large_answer: LargeAnswer::None,
+                pace,
                 finished,
                 finished_receiver,
                 deliveries: Vec::new(),
@@ -101,14 +114,19 @@ struct Connection {
     door: Door,
     context: Arc<Context>,
     socket: WebSocket,
-    session: Session,
+    session: Arc<Session>,
     actor: Arc<Actor>,
     expires: Instant,
     commands: Commands,
     /// Requests on their way.
     in_flight: usize,
-    finished: mpsc::Sender<Utf8Bytes>,
-    finished_receiver: mpsc::Receiver<Utf8Bytes>,
+    /// Those of them whose answers can be large and that have not begun.
+    large: VecDeque<(u64, Operation)>,
+    large_answer: LargeAnswer,
+    finished: mpsc::Sender<Finished>,
+    finished_receiver: mpsc::Receiver<Finished>,
+    /// How fast pings may come.
+    pace: Pace,
     deliveries: Vec<Arc<Delivery>>,
     /// Frames to be written.
     out: Vec<Utf8Bytes>,
@@ -119,12 +137,30 @@ struct Connection {
     refused: u32,
 }
 
+/// The answer to a request.
+pub(super) struct Finished {
+    pub(super) frame: Utf8Bytes,
+    /// Whether it was one of those that run one at a time.
+    pub(super) large: bool,
+}
+
+/// Where the one answer is that can be large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LargeAnswer {
+    /// There is none.
+    None,
+    /// Its request is on its way.
+    Asked,
+    /// It waits to be written.
+    Ready,
+}
+
 /// The connection ends: by this frame, or because the peer has gone.
 type End = Option<CloseFrame>;
 
 enum Next {
     Flow(Flow),
-    Finished(Utf8Bytes),
+    Finished(Finished),
     Frame(Option<Result<Message, axum::Error>>),
     Timer,
 }
@@ -195,9 +231,12 @@ impl Connection {
         }
     }
 
-    fn finish(&mut self, frame: Utf8Bytes) {
+    fn finish(&mut self, finished: Finished) {
         self.in_flight -= 1;
-        self.out.push(frame);
+        if finished.large {
+            self.large_answer = LargeAnswer::Ready;
+        }
+        self.out.push(finished.frame);
     }
 
     async fn frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -205,6 +244,7 @@ impl Connection {
         self.pings = 0;
         match frame {
             Some(Ok(Message::Text(text))) => self.request(text.as_str()).await,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) if !self.pace.take(self.heard) => Err(Some(too_many_pings())),
             // The library answers pings by itself, on the next flush.
             Some(Ok(Message::Ping(_))) => bounded(self.write_timeout(), self.socket.flush()).await,
             Some(Ok(Message::Pong(_))) => Ok(()),
@@ -256,9 +296,10 @@ impl Connection {
                 self.out.push(write::response(&self.context, id, &renewed));
                 Ok(())
             }
-            Operation::PresenceWatch(request) => {
-                let presence = presence::watch(&self.session, request).await;
-                self.out.push(write::response(&self.context, id, &presence));
+            // The connection ends with the device, so nothing is held up, and the answer comes before the end.
+            Operation::Logout(_) => {
+                let done = self.door.engine.logout(&self.actor).await;
+                self.out.push(write::response(&self.context, id, &done.map(|()| Nothing {}).map_err(Into::into)));
                 Ok(())
             }
             operation => match dispatch::sort(operation) {
@@ -267,8 +308,15 @@ impl Connection {
                     self.in_flight += 1;
                     Ok(())
                 }
+                Sorted::Large(operation) => {
+                    self.in_flight += 1;
+                    self.large.push_back((id, operation));
+                    self.begin_large();
+                    Ok(())
+                }
                 Sorted::Other(operation) => {
-                    self.spawn(id, operation);
+                    self.in_flight += 1;
+                    self.spawn(id, operation, false);
                     Ok(())
                 }
             },
@@ -284,19 +332,29 @@ impl Connection {
         Ok(Renewed { expires_at: who.expires_at.0 })
     }
 
+    /// Begins the next request whose answer can be large, if the answer to the one before is out.
+    fn begin_large(&mut self) {
+        if self.large_answer == LargeAnswer::None
+            && let Some((id, operation)) = self.large.pop_front()
+        {
+            self.large_answer = LargeAnswer::Asked;
+            self.spawn(id, operation, true);
+        }
+    }
+
     /// Carries out an operation beside the others.
-    fn spawn(&mut self, id: u64, operation: Operation) {
-        self.in_flight += 1;
-        let (door, context, actor) = (self.door.clone(), self.context.clone(), self.actor.clone());
-        let finished = self.finished.clone();
+    fn spawn(&self, id: u64, operation: Operation, large: bool) {
+        let (door, context, session) = (self.door.clone(), self.context.clone(), self.session.clone());
+        let (actor, finished) = (self.actor.clone(), self.finished.clone());
         tokio::spawn(async move {
-            let running = AssertUnwindSafe(dispatch::run(&door, &context, &actor, id, operation)).catch_unwind();
+            let running = dispatch::run(&door, &context, &actor, &session, id, operation);
+            let running = AssertUnwindSafe(running).catch_unwind();
             let frame = running.await.unwrap_or_else(|_| {
                 tracing::error!(request_id = context.request_id, id, "an operation panicked");
                 write::failed(&context, id, &Code::Internal.into())
             });
             // If the connection is gone, nobody waits for the answer.
-            let _ = finished.send(frame).await;
+            let _ = finished.send(Finished { frame, large }).await;
         });
     }
 
@@ -347,6 +405,12 @@ impl Connection {
             socket.flush().await
         };
         let written = bounded(limit, writing).await;
+        if self.large_answer == LargeAnswer::Ready {
+            self.large_answer = LargeAnswer::None;
+            if written.is_ok() {
+                self.begin_large();
+            }
+        }
         // An idle connection holds no buffers.
         if self.out.capacity() > 64 {
             self.out = Vec::new();

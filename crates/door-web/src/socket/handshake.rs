@@ -8,12 +8,15 @@ use engine::{Authenticated, Session};
 use tokio::time::{Instant, timeout};
 use wire::{CLOSE_PROTOCOL, CLOSE_UNAUTHENTICATED, Code, Connect, Connected, Operation, SyncRequest};
 
-use super::connection::{RESTARTING, closing};
+use super::connection::{RESTARTING, closing, too_many_pings};
+use super::pace::Pace;
 use super::{read, write};
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 use crate::sync;
 
+/// Largest `connect`, in bytes: a token and a number.
+const CONNECT_BYTES_MAX: usize = 4096;
 /// The server can't serve at the moment (RFC 6455: internal error).
 const CLOSE_INTERNAL: u16 = 1011;
 
@@ -22,9 +25,10 @@ pub(super) async fn connect(
     door: &Door,
     context: &Context,
     socket: &mut WebSocket,
+    pace: &mut Pace,
 ) -> Result<(Authenticated, Session), Option<CloseFrame>> {
     let limit = Duration::from_millis(door.options.connect_timeout_ms);
-    let Ok(first) = timeout(limit, first_frame(socket)).await else {
+    let Ok(first) = timeout(limit, first_frame(socket, pace)).await else {
         return Err(Some(closing(CLOSE_UNAUTHENTICATED, "no connect in time")));
     };
     let frame = read::frame(first?.as_str());
@@ -52,11 +56,18 @@ pub(super) async fn connect(
     }
 }
 
-async fn first_frame(socket: &mut WebSocket) -> Result<axum::extract::ws::Utf8Bytes, Option<CloseFrame>> {
+async fn first_frame(
+    socket: &mut WebSocket,
+    pace: &mut Pace,
+) -> Result<axum::extract::ws::Utf8Bytes, Option<CloseFrame>> {
     loop {
         match socket.recv().await {
+            Some(Ok(Message::Text(text))) if text.len() > CONNECT_BYTES_MAX => {
+                return Err(Some(closing(CLOSE_PROTOCOL, "the first frame is too large")));
+            }
             Some(Ok(Message::Text(text))) => return Ok(text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) if pace.take(Instant::now()) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Err(Some(too_many_pings())),
             Some(Ok(Message::Binary(_))) => return Err(Some(closing(CLOSE_PROTOCOL, "binary frame"))),
             Some(Err(_)) => return Err(Some(closing(CLOSE_PROTOCOL, "unreadable frame"))),
             Some(Ok(Message::Close(_))) | None => return Err(None),
@@ -89,6 +100,7 @@ async fn open(door: &Door, request: Connect) -> Result<(Authenticated, Session, 
         user: who.actor.user.to_string(),
         device: who.actor.device.to_string(),
         expires_at: who.expires_at.0,
+        epoch: door.engine.epoch().to_string(),
         ping_interval_ms: door.options.ping_interval_ms,
         sync,
     };

@@ -4,6 +4,7 @@ mod commands;
 mod connection;
 mod dispatch;
 mod handshake;
+mod pace;
 mod read;
 mod write;
 
@@ -32,7 +33,7 @@ const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 /// comes as `Push` frames. The first request must be `connect`, within 10 seconds. Operations are those of `Operation`; they
 /// mean the same as the REST calls of the same name and fail with the same problems. Commands to one room are carried out in
 /// the order in which they were sent. Close codes: 4401 the token is missing, has ended or was revoked; 4400 a frame was too
-/// large, binary, or too many were malformed; 4429 too fast for too long, or too many sessions; 1012 the server restarts.
+/// large, binary, or too many were malformed; 4429 too fast for too long, too many pings, or too many sessions; 1012 the server restarts.
 #[utoipa::path(get, path = "/v1/ws", operation_id = "socket", tag = "websocket", security(()),
     responses((status = 101, description = "The connection is a WebSocket from here on")))]
 pub(crate) async fn get_socket(

@@ -51,12 +51,16 @@ fn operation(op: &str, params: &[u8]) -> Result<Operation, Failure> {
         "token.renew" => Operation::TokenRenew(json::parse(params)?),
         "ping" => Operation::Ping(json::parse(params)?),
         "sync" => Operation::Sync(json::parse(params)?),
+        "auth.logout" => Operation::Logout(json::parse(params)?),
+        "auth.password" => Operation::PasswordChange(json::parse(params)?),
         "me.get" => Operation::MeGet(json::parse(params)?),
         "me.update" => Operation::MeUpdate(json::parse(params)?),
         "device.list" => Operation::DeviceList(json::parse(params)?),
         "device.revoke" => Operation::DeviceRevoke(json::parse(params)?),
+        "user.get" => Operation::UserGet(json::parse(params)?),
         "user.search" => Operation::UserSearch(json::parse(params)?),
         "presence.watch" => Operation::PresenceWatch(json::parse(params)?),
+        "room.list" => Operation::RoomList(json::parse(params)?),
         "room.create" => Operation::RoomCreate(json::parse(params)?),
         "room.direct" => Operation::RoomDirect(json::parse(params)?),
         "room.get" => Operation::RoomGet(in_room(params)?),
@@ -75,6 +79,7 @@ fn operation(op: &str, params: &[u8]) -> Result<Operation, Failure> {
         "cursor.set" => Operation::CursorSet(in_room(params)?),
         "cursor.list" => Operation::CursorList(in_room(params)?),
         "typing.set" => Operation::TypingSet(in_room(params)?),
+        "statistics.get" => Operation::StatisticsGet(json::parse(params)?),
         _ => return Err(Code::UnknownOperation.into()),
     };
     Ok(operation)
@@ -119,10 +124,11 @@ mod tests {
         let params = serde_json::json!({
             "token": "t", "since": 3, "device": "d", "ids": "a", "users": ["a"], "user": "b", "room": "r", "seq": 4, "level": 10,
             "settings": {"name": "n"}, "content": {"type": "text", "text": "x"}, "keys": ["k"], "typing": true, "read": 2,
+            "current_password": "p", "new_password": "q",
         });
         let document = serde_json::to_value(wire::schema::document()).unwrap();
         let variants = document["components"]["schemas"]["Operation"]["oneOf"].as_array().unwrap();
-        assert!(variants.len() >= 28);
+        assert!(variants.len() >= 33);
         for variant in variants {
             let op = variant["properties"]["op"]["enum"][0].as_str().unwrap();
             let text = serde_json::json!({"id": 7, "op": op, "params": params}).to_string();

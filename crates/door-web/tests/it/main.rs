@@ -5,6 +5,7 @@
 mod codes;
 mod documents;
 mod http;
+mod large;
 mod rest;
 mod rigged;
 mod socket;

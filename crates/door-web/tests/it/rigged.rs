@@ -1,18 +1,21 @@
 //! A store in memory that can be told to fail, and a clock that can be told to jump.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, ROOM_MEMBERS_MAX, RoomId, Seq, SeqRange,
-    Target, Timestamp, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, ROOM_MEMBERS_MAX, RoomId,
+    Seq, SeqRange, Target, Timestamp, User, UserId,
 };
 use engine::{Clock, SystemClock};
 use smol_str::SmolStr;
-use storage::{Changed, Commit, JournalEntry, Membership, Memory, Outcome, RoomSnapshot, Store, StoreError, Unit};
-use tokio::sync::mpsc;
+use storage::{
+    Changed, Commit, FoundUsers, JournalEntry, MemberFilter, Membership, Memory, Outcome, RoomSnapshot, Store,
+    StoreError, Unit, UserPlace,
+};
+use tokio::sync::{mpsc, watch};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -29,15 +32,51 @@ pub enum Fault {
     FullRooms,
 }
 
+/// What readers pass one by one or together, and where they can be held up.
+pub struct Gate {
+    shut: watch::Sender<bool>,
+    inside: AtomicUsize,
+    /// How many were at it together, at most.
+    pub most: AtomicUsize,
+    /// How many have come to it.
+    pub came: AtomicUsize,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let shut = watch::Sender::new(false);
+        Self { shut, inside: AtomicUsize::new(0), most: AtomicUsize::new(0), came: AtomicUsize::new(0) }
+    }
+}
+
+impl Gate {
+    pub fn shut(&self, shut: bool) {
+        self.shut.send_replace(shut);
+    }
+
+    async fn pass(&self) {
+        self.came.fetch_add(1, Ordering::Relaxed);
+        let inside = self.inside.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(inside, Ordering::Relaxed);
+        self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
+        self.inside.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The store.
 pub struct Rigged {
     memory: Memory,
     fault: Mutex<Fault>,
+    /// Reads of logs, and of who shares a room.
+    pub reads: Gate,
+    /// Reads that tell of the server and its health.
+    pub small_reads: AtomicUsize,
 }
 
 impl Rigged {
     pub fn new(app: App) -> Self {
-        Self { memory: Memory::new(app), fault: Mutex::default() }
+        let memory = Memory::new(app);
+        Self { memory, fault: Mutex::default(), reads: Gate::default(), small_reads: AtomicUsize::new(0) }
     }
 
     pub fn set(&self, fault: Fault) {
@@ -75,11 +114,17 @@ impl Store for Rigged {
         self.memory.feed()
     }
 
+    async fn epoch(&self) -> Result<SmolStr, StoreError> {
+        self.memory.epoch().await
+    }
+
     async fn apps(&self) -> Result<Vec<App>, StoreError> {
+        self.small_reads.fetch_add(1, Ordering::Relaxed);
         self.memory.apps().await
     }
 
     async fn head(&self, app: &AppId) -> Result<CommitNumber, StoreError> {
+        self.small_reads.fetch_add(1, Ordering::Relaxed);
         self.memory.head(app).await
     }
 
@@ -92,9 +137,9 @@ impl Store for Rigged {
         &self,
         app: &AppId,
         query: &str,
-        after: Option<&UserId>,
+        after: Option<&UserPlace>,
         limit: usize,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> Result<FoundUsers, StoreError> {
         self.memory.search_users(app, query, after, limit).await
     }
 
@@ -132,18 +177,20 @@ impl Store for Rigged {
         &self,
         app: &AppId,
         room: &RoomId,
+        which: MemberFilter,
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
-        self.memory.members(app, room, after, limit).await
+        self.memory.members(app, room, which, after, limit).await
     }
 
     async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError> {
         self.memory.rooms_of(app, user).await
     }
 
-    async fn share_room(&self, app: &AppId, users: [&UserId; 2]) -> Result<bool, StoreError> {
-        self.memory.share_room(app, users).await
+    async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        self.reads.pass().await;
+        self.memory.share_rooms(app, user, others).await
     }
 
     async fn target(
@@ -163,7 +210,12 @@ impl Store for Rigged {
         ranges: &[SeqRange],
         viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError> {
+        self.reads.pass().await;
         self.memory.entries(app, room, ranges, viewer).await
+    }
+
+    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError> {
+        self.memory.bodies(app, room, range).await
     }
 
     async fn changed_rooms(

@@ -28,6 +28,12 @@ async fn two_people_chat() {
     let world = pair().await;
     let mut bob = Socket::open(world.address).await;
     let connected = bob.ask("connect", json!({"token": world.token("bob"), "since": 0})).await.unwrap();
+    let about = world.call("", "GET /v1/server", Value::Null).await.ok();
+    let sync = world.call("bob", "GET /v1/sync", Value::Null).await.ok();
+    assert!(connected["epoch"].as_str().is_some_and(|epoch| !epoch.is_empty()));
+    for epoch in [&connected["sync"]["epoch"], &about["epoch"], &sync["epoch"]] {
+        assert_eq!(epoch, &connected["epoch"]);
+    }
     assert_eq!((&connected["user"], &connected["sync"]["rooms"][0]["id"]), (&json!("bob"), &json!("flock")));
     let mut ann = world.connect("ann").await;
 
@@ -313,4 +319,29 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
         ann.ask("message.send", json!({"room": "flock", "content": text(&long)})).await.unwrap();
     }
     ann.push(|push| push["push"] == "presence" && push["presence"]["online"] == false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_managed_over_the_socket() {
+    let world = pair().await;
+    let mut ann = world.connect("ann").await;
+    let bob = ann.ask("user.get", json!({"user": "bob"})).await.unwrap();
+    assert_eq!(bob["id"], "bob");
+    let problem = ann.ask("user.get", json!({"user": "nobody"})).await.expect_err("nobody");
+    assert_eq!(check_problem(&problem), "unknown_user");
+    let page = ann.ask("room.list", json!({})).await.unwrap();
+    assert_eq!((&page["rooms"][0]["id"], page["next"].is_null()), (&json!("flock"), true));
+    let problem = ann.ask("statistics.get", json!({"days": 2})).await.expect_err("no administrator");
+    assert_eq!(check_problem(&problem), "admin_only");
+
+    let mut second = Socket::connect(world.address, world.token("ann")).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "battery staple", "revoke_other_devices": false});
+    second.ask("auth.password", change.clone()).await.unwrap();
+    let problem = second.ask("auth.password", change).await.expect_err("it is another one now");
+    assert_eq!(check_problem(&problem), "wrong_credentials");
+    second.ask("auth.logout", json!({})).await.expect("the answer comes before the end");
+    assert_eq!(second.closed().await, Some(4401));
+    assert_eq!(ann.closed().await, Some(4401), "both were of the same device");
+    let login = json!({"id": "ann", "password": "battery staple"});
+    world.call("", "POST /v1/auth/login", login).await.ok();
 }

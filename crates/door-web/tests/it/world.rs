@@ -35,7 +35,12 @@ impl Default for Setting {
             (10_000, 10_000, 1000);
         engine.refresh_grace_ms = 0;
         engine.presence_grace_ms = 0;
-        let door = DoorOptions { sign_ins_per_minute: many, refreshes_per_minute: many, ..DoorOptions::default() };
+        let door = DoorOptions {
+            sign_ins_per_minute: many,
+            refreshes_per_minute: many,
+            open_requests_per_second: many,
+            ..DoorOptions::default()
+        };
         Self { engine, door, net: NetOptions::default() }
     }
 }

@@ -1,6 +1,6 @@
 //! Devices: signing out, here and elsewhere.
 
-use domain::{AccountChange, Actor, AppId, DeviceId, UserId};
+use domain::{AccountChange, Actor, AppId, DeviceId, Revoke, UserId};
 
 use crate::{Engine, EngineError};
 
@@ -18,6 +18,13 @@ impl Engine {
         }
     }
 
+    /// Devices of a user have ended in the store. When this returns, no token of theirs is good on this node and their
+    /// sessions are told to end; elsewhere the fan-out sees to it.
+    pub(crate) fn devices_ended(&self, app: &AppId, user: &UserId, ended: &Revoke) {
+        self.inner.devices.revoke_of(app, user, ended);
+        self.inner.hub.revoke_of(app, user, ended);
+    }
+
     /// Ends devices. When this returns, no token of theirs is good on this node; open sessions end by the fan-out.
     pub(crate) async fn end_devices(
         &self,
@@ -27,8 +34,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let change = AccountChange::RevokeDevices { user: user.clone(), devices: devices.clone() };
         self.write(app, vec![change]).await?;
-        self.inner.devices.revoke(app, &devices);
-        self.inner.hub.revoke(app, &devices);
+        self.end_sessions(app, &devices);
         Ok(())
     }
 }

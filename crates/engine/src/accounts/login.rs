@@ -29,14 +29,16 @@ impl Engine {
         let device = self.new_device(&id, login.device_name.as_deref())?;
         self.inner.rates.password(&app, &id)?;
         let expected = self.inner.store.password(&app, &id).await?;
-        if !self.inner.passwords.verify(login.password, expected).await? {
+        if !self.inner.passwords.verify(login.password, expected.clone()).await? {
             return Err(EngineError::WrongCredentials);
         }
         let user = self.user(&app, &id).await?.ok_or(EngineError::WrongCredentials)?;
         if user.disabled {
             return Err(EngineError::UserDisabled);
         }
-        if !self.write(&app, vec![AccountChange::CreateDevice(device.clone())]).await? {
+        // Whoever changes a password signs out who came by the old one, so nobody may come by it afterwards.
+        let create = AccountChange::CreateDevice { device: device.clone(), verified: expected };
+        if !self.write(&app, vec![create]).await? {
             return Err(EngineError::WrongCredentials);
         }
         Ok(self.signed_in(&app, user, device))
@@ -72,8 +74,7 @@ impl Engine {
                 return Ok(self.signed_in(&claims.app, user, device));
             }
             tracing::warn!(app = %claims.app, user = %user.id, device = %device.id, "refresh token reused, device revoked");
-            let revoke = AccountChange::RevokeDevices { user: user.id, devices: vec![device.id] };
-            self.write(&claims.app, vec![revoke]).await?;
+            self.end_devices(&claims.app, &user.id, vec![device.id]).await?;
             return Err(EngineError::RefreshReused);
         }
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountChange, App, AppId, AppSettings, RoomId, User, UserId, UserKind};
+use domain::{AccountChange, App, AppId, AppSettings, Revoke, RoomId, User, UserId, UserKind};
 use smol_str::SmolStr;
-use storage::{Membership, RoomSnapshot};
+use storage::{FoundUsers, MemberFilter, Membership, RoomSnapshot};
 
 use super::{check_password, checked_name};
-use crate::{Engine, EngineError, Page};
+use crate::{Engine, EngineError, Page, UserPlace};
 
 /// The operator's view of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -76,28 +76,26 @@ impl Operator<'_> {
         self.0.user(app, id).await
     }
 
-    /// Users by the beginning of id or name, by id.
+    /// Users by the beginning of id or name, in the order of [`storage::Store::search_users`].
     pub async fn users(
         &self,
         app: &AppId,
         query: &str,
-        after: Option<&UserId>,
+        after: Option<&UserPlace>,
         limit: usize,
-    ) -> Result<Page<User>, EngineError> {
+    ) -> Result<Page<User, UserPlace>, EngineError> {
         self.known(app).await?;
-        let mut items = self.0.inner.store.search_users(app, query, after, limit + 1).await?;
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|user| user.id.clone());
-        Ok(Page { items, next })
+        let FoundUsers { users, next } = self.0.inner.store.search_users(app, query, after, limit).await?;
+        Ok(Page { items: users, next })
     }
 
     /// Sets a password and ends the user's devices.
     pub async fn set_password(&self, app: &AppId, user: &UserId, password: String) -> Result<(), EngineError> {
         check_password("password", &password)?;
         let password = self.0.inner.passwords.hash(password).await?;
-        self.change(app, AccountChange::SetPassword { user: user.clone(), password }).await?;
-        self.sign_out(app, user).await
+        self.change(app, AccountChange::SetPassword { user: user.clone(), password, revoke: Revoke::All }).await?;
+        self.0.devices_ended(app, user, &Revoke::All);
+        Ok(())
     }
 
     /// Makes a user an administrator, or no longer one.
@@ -114,7 +112,10 @@ impl Operator<'_> {
         let change =
             AccountChange::UpdateUser { user: user.clone(), display_name: None, admin: None, disabled: Some(disabled) };
         self.change(app, change).await?;
-        if disabled { self.sign_out(app, user).await } else { Ok(()) }
+        if disabled {
+            self.0.devices_ended(app, user, &Revoke::All);
+        }
+        Ok(())
     }
 
     /// A room, as it is.
@@ -130,7 +131,7 @@ impl Operator<'_> {
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, EngineError> {
-        Ok(self.0.inner.store.members(app, room, after, limit).await?)
+        Ok(self.0.inner.store.members(app, room, MemberFilter::Present, after, limit).await?)
     }
 
     /// The rooms of a user.
@@ -152,11 +153,6 @@ impl Operator<'_> {
         self.known(app).await?;
         let done = self.0.write(app, vec![change]).await?;
         if done { Ok(()) } else { Err(domain::Refusal::UnknownUser.into()) }
-    }
-
-    async fn sign_out(&self, app: &AppId, user: &UserId) -> Result<(), EngineError> {
-        let devices = self.0.inner.store.devices(app, user).await?;
-        self.0.end_devices(app, user, devices.into_iter().map(|device| device.id).collect()).await
     }
 
     fn close_setup(&self, app: &AppId, admin: bool) {

@@ -1,6 +1,6 @@
 //! The own profile and the own password.
 
-use domain::{AccountChange, Actor};
+use domain::{AccountChange, Actor, Revoke};
 
 use super::{check_password, checked_name};
 use crate::{Engine, EngineError};
@@ -38,15 +38,12 @@ impl Engine {
             return Err(EngineError::WrongCredentials);
         }
         let password = self.inner.passwords.hash(change.new).await?;
-        let set = AccountChange::SetPassword { user: actor.user.clone(), password };
+        let revoke = if change.revoke_other_devices { Revoke::AllBut(actor.device.clone()) } else { Revoke::None };
+        let set = AccountChange::SetPassword { user: actor.user.clone(), password, revoke: revoke.clone() };
         if !self.write(&actor.app, vec![set]).await? {
             return Err(EngineError::TokenRevoked);
         }
-        if change.revoke_other_devices {
-            let devices = self.inner.store.devices(&actor.app, &actor.user).await?;
-            let others = devices.into_iter().map(|device| device.id).filter(|id| *id != actor.device).collect();
-            self.end_devices(&actor.app, &actor.user, others).await?;
-        }
+        self.devices_ended(&actor.app, &actor.user, &revoke);
         Ok(())
     }
 }

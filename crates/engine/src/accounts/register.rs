@@ -46,12 +46,10 @@ impl Engine {
             Some(token) => {
                 let is_default = app.id == self.inner.options.default_app;
                 let taken = if is_default { self.inner.setup.take(token) } else { None };
-                let token = taken.ok_or(EngineError::SetupTokenInvalid)?;
-                let added = self.add_user(&app.id, id, display_name, password, device, true).await;
-                if added.is_err() {
-                    self.inner.setup.give_back(token);
-                }
-                added
+                let taken = taken.ok_or(EngineError::SetupTokenInvalid)?;
+                let added = self.add_user(&app.id, id, display_name, password, device, true).await?;
+                taken.used();
+                Ok(added)
             }
         }
     }
@@ -68,7 +66,9 @@ impl Engine {
         let created_at = self.inner.clock.now();
         let user = User { id, kind: UserKind::Person, display_name, admin, disabled: false, created_at };
         let create = AccountChange::CreateUser { user: user.clone(), password: Some(password) };
-        let done = self.write(app, vec![create, AccountChange::CreateDevice(device.clone())]).await?;
+        let done = self
+            .write(app, vec![create, AccountChange::CreateDevice { device: device.clone(), verified: None }])
+            .await?;
         if done { Ok(self.signed_in(app, user, device)) } else { Err(EngineError::UserExists) }
     }
 }

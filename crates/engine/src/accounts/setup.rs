@@ -22,14 +22,14 @@ pub struct ServerState {
 }
 
 impl Setup {
-    /// Takes the token out, if this is it. Who fails afterwards gives it back.
-    pub(crate) fn take(&self, token: &str) -> Option<String> {
+    /// Takes the token out, if this is it. It goes back when the guard is dropped before [`Taken::used`].
+    pub(crate) fn take(&self, token: &str) -> Option<Taken<'_>> {
         let mut held = self.lock();
         let same = held.as_ref().is_some_and(|held| constant_time_eq(held.as_bytes(), token.as_bytes()));
-        if same { held.take() } else { None }
+        if same { held.take().map(|token| Taken { setup: self, token: Some(token) }) } else { None }
     }
 
-    pub(crate) fn give_back(&self, token: String) {
+    fn set(&self, token: String) {
         *self.lock() = Some(token);
     }
 
@@ -43,6 +43,27 @@ impl Setup {
     }
 }
 
+/// The setup token in use.
+pub(crate) struct Taken<'a> {
+    setup: &'a Setup,
+    token: Option<String>,
+}
+
+impl Taken<'_> {
+    /// It has made an administrator: it is no longer good.
+    pub(crate) fn used(mut self) {
+        self.token = None;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.setup.set(token);
+        }
+    }
+}
+
 /// Compares in a time that tells nothing of where the difference is.
 fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
@@ -52,7 +73,7 @@ impl Engine {
     /// Makes a setup token if the default app has no administrator.
     pub(crate) async fn open_setup(&self) -> Result<(), EngineError> {
         if !self.inner.store.has_admin(&self.inner.options.default_app).await? {
-            self.inner.setup.give_back(random_text(SETUP_TOKEN_CHARS));
+            self.inner.setup.set(random_text(SETUP_TOKEN_CHARS));
         }
         Ok(())
     }
@@ -77,10 +98,13 @@ mod tests {
     #[test]
     fn the_token_works_once() {
         let setup = Setup::default();
-        assert_eq!(setup.take(""), None);
-        setup.give_back("secret".into());
-        assert_eq!(setup.take("secreT"), None);
-        assert_eq!(setup.take("secret"), Some("secret".into()));
-        assert_eq!(setup.take("secret"), None);
+        assert!(setup.take("").is_none());
+        setup.set("secret".into());
+        assert!(setup.take("secreT").is_none());
+        let taken = setup.take("secret");
+        assert!(setup.take("secret").is_none());
+        drop(taken);
+        setup.take("secret").expect("it was given back").used();
+        assert!(setup.take("secret").is_none());
     }
 }

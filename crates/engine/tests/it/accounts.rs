@@ -139,7 +139,12 @@ async fn the_operator_closes_accounts_and_directories() {
     let operator = world.engine.operator();
     let search = || world.engine.query(&bob.actor, SearchUsers { query: "an".into(), after: None, limit: 10 });
     assert_eq!(search().await.unwrap().items[0].id, UserId::new("ann").unwrap());
+    let phone = world.engine.login(login("ann", PASSWORD)).await.unwrap();
+    let mut session = world.of(&phone).listen().await;
+    assert!(world.engine.authenticate(&phone.access_token).await.is_ok());
     operator.set_disabled(&ann.actor.app, &ann.actor.user, true).await.unwrap();
+    assert!(matches!(world.engine.authenticate(&phone.access_token).await, Err(EngineError::TokenRevoked)));
+    assert_eq!(session.end().await, Flow::End(EndReason::Revoked));
     assert_eq!(search().await.unwrap().items.len(), 0);
     assert!(matches!(world.engine.login(login("ann", PASSWORD)).await, Err(EngineError::UserDisabled)));
     assert!(world.engine.subscribe(&ann.actor).await.is_err());
@@ -150,4 +155,35 @@ async fn the_operator_closes_accounts_and_directories() {
     assert!(matches!(search().await, Err(EngineError::DirectoryClosed)));
     let register = Register { id: "new".into(), password: PASSWORD.into(), ..Register::default() };
     assert!(matches!(world.engine.register(register).await, Err(EngineError::RegistrationClosed)));
+}
+
+#[tokio::test]
+async fn nobody_stays_signed_in_by_a_password_that_the_operator_replaced() {
+    let world = World::new().await;
+    for n in 0..8 {
+        let ann = world.person(&format!("ann{n}")).await;
+        let (app, id) = (&ann.actor.app, &ann.actor.user);
+        let mut session = ann.listen().await;
+        // A login at the same time is either ended or refused, whoever comes first.
+        let operator = world.engine.operator();
+        let (set, late) = tokio::join!(
+            operator.set_password(app, id, "another password".into()),
+            world.engine.login(login(id.as_str(), PASSWORD)),
+        );
+        set.unwrap();
+        match late {
+            Ok(late) => assert!(world.engine.authenticate(&late.access_token).await.is_err()),
+            Err(error) => assert!(matches!(error, EngineError::WrongCredentials), "{error}"),
+        }
+        assert_eq!(session.end().await, Flow::End(EndReason::Revoked));
+        assert_eq!(world.store.devices(app, id).await.unwrap(), []);
+        assert!(world.engine.login(login(id.as_str(), "another password")).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn the_epoch_is_the_stores() {
+    let world = World::new().await;
+    assert_eq!(world.engine.epoch(), world.store.epoch().await.unwrap());
+    assert_ne!(world.engine.epoch(), World::new().await.engine.epoch());
 }

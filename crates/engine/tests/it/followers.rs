@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::{AccountChange, AppSettings, CommitNumber, Timestamp};
 use engine::{EngineError, Statistics};
+use storage::{Unit, Work};
 use testkit::{Person, World};
 use tokio::time::timeout;
 
@@ -39,4 +41,25 @@ async fn events_are_counted_once_over_restarts() {
     wait_for_counts(&again, &ann, &[("rooms", 1), ("invitations", 1), ("joins", 2), ("messages", 11)]).await;
     again.engine.operator().set_admin(&ann.actor.app, &ann.actor.user, true).await.unwrap();
     assert_eq!(again.engine.query(&ann.actor, Statistics { days: 1 }).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn commits_without_events_are_passed_by() {
+    const COMMITS: usize = 1_100;
+    let world = World::new().await;
+    let ann = world.person("ann").await;
+    let app = ann.actor.app.clone();
+    for n in 0..COMMITS {
+        let name = format!("Test {n}");
+        let work = Work::Account(vec![AccountChange::UpdateApp(AppSettings::open(&name))]);
+        world.store.commit(Unit { app: app.clone(), at: Timestamp(0), work }).await.unwrap();
+    }
+    let wait = async {
+        while world.store.follower(&app, "statistics").await.unwrap() < CommitNumber(1_000) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), wait).await.expect("the follower goes on");
+    ann.group(&[]).await;
+    wait_for_counts(&world, &ann, &[("rooms", 1), ("joins", 1)]).await;
 }

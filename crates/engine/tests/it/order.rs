@@ -2,13 +2,21 @@
 
 use std::pin::pin;
 
-use domain::{Action, Command, Content, Level};
+use domain::{Action, Command, Content, JoinRule, Level, SettingsChange};
 use testkit::World;
 use tokio::sync::mpsc;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_of_a_lane_keep_their_order_while_the_room_changes() {
-    let world = World::new().await;
+    check_order(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_on_disk() {
+    check_order(World::on_disk(|_| {}).await).await;
+}
+
+async fn check_order(world: World) {
     let (ann, bob, eve) = (world.person("ann").await, world.person("bob").await, world.person("eve").await);
     let room = ann.group(&[&bob, &eve]).await;
     let disturb = {
@@ -16,7 +24,7 @@ async fn commands_of_a_lane_keep_their_order_while_the_room_changes() {
         tokio::spawn(async move {
             for n in 0..150 {
                 let level = if n % 2 == 0 { Level::MODERATOR } else { Level::MEMBER };
-                ann.act(&room, Action::SetLevel { user: eve.actor.user.clone(), level }).await.unwrap();
+                ann.act(&room, Action::SetLevel { user: eve.actor.user.clone(), level }).await.expect("allowed");
             }
         })
     };
@@ -27,8 +35,8 @@ async fn commands_of_a_lane_keep_their_order_while_the_room_changes() {
         let submitted = lane.submit(Command { room: room.clone(), action }, None).await;
         let sender = sender.clone();
         tokio::spawn(async move {
-            let receipt = submitted.receipt().await.unwrap();
-            sender.send((n, receipt.seq)).unwrap();
+            let receipt = submitted.receipt().await.expect("allowed");
+            sender.send((n, receipt.seq)).expect("the test listens");
         });
     }
     drop(sender);
@@ -36,10 +44,36 @@ async fn commands_of_a_lane_keep_their_order_while_the_room_changes() {
     while let Some(found) = receipts.recv().await {
         seqs.push(found);
     }
-    disturb.await.unwrap();
+    disturb.await.expect("allowed");
     seqs.sort_unstable();
     assert_eq!(seqs.len(), 300);
     assert!(seqs.windows(2).all(|pair| pair[0].1 < pair[1].1), "{seqs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_join_at_once_all_come_in_and_nobody_is_held_up() {
+    let world = World::on_disk(|options| options.password_hashes_waiting_max = 1000).await;
+    let ann = world.person("ann").await;
+    let settings = SettingsChange { join_rule: Some(JoinRule::Open), ..SettingsChange::default() };
+    let room = ann.group_with(settings, &[]).await;
+    let mut joiners = Vec::new();
+    for n in 0..200 {
+        joiners.push(world.stranger(&format!("u{n}")).await);
+    }
+    let mut tasks = Vec::new();
+    for joiner in joiners {
+        let room = room.clone();
+        tasks.push(tokio::spawn(async move { joiner.act(&room, Action::Join).await.map(|_| ()) }));
+    }
+    for n in 0..50 {
+        let (ann, room) = (ann.clone(), room.clone());
+        tasks.push(tokio::spawn(async move { ann.say_as(&room, "hello", &format!("c{n}")).await.map(|_| ()) }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let snapshot = world.store.room(&ann.actor.app, &room, &[]).await.unwrap().unwrap();
+    assert_eq!((snapshot.room.joined, snapshot.head.messages), (201, 50));
 }
 
 #[tokio::test]

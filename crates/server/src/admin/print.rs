@@ -38,10 +38,22 @@ fn as_json(answer: &AdminAnswer) -> io::Result<String> {
     Ok(value? + "\n")
 }
 
+/// An argument as it is typed in a shell.
+fn in_shell(argument: &str) -> String {
+    if argument.chars().all(|character| character.is_alphanumeric() || "._=-/".contains(character)) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
 fn as_text(answer: &AdminAnswer) -> String {
     match answer {
         AdminAnswer::Users { rows, next } => {
-            let more = next.as_ref().map(|id| format!("… more with --after {id} / 更多请加 --after {id}\n"));
+            let more = next
+                .as_deref()
+                .map(in_shell)
+                .map(|next| format!("… more with --after {next} / 更多请加 --after {next}\n"));
             table(&USER_COLUMNS, &rows.iter().map(user).collect::<Vec<_>>()) + &more.unwrap_or_default()
         }
         AdminAnswer::User(row) => card(&USER_COLUMNS, &user(row)),

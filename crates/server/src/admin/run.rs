@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use domain::{App, AppId, AppSettings, JoinRule, MemberState, RoomId, RoomKind, User, UserId, UserKind};
-use engine::{Engine, NewUser, Operator};
+use engine::{Engine, NewUser, Operator, UserPlace};
 use storage::{Membership, RoomSnapshot};
 use storage_sqlite::SqliteStore;
 use tokio::task::spawn_blocking;
@@ -34,10 +34,12 @@ pub async fn run(context: &AdminContext, command: AdminCommand) -> Result<AdminA
             Ok(AdminAnswer::User(user_row(&operator.create_user(&app_id(app.as_deref())?, new).await?)))
         }
         AdminCommand::UserList { app, query, after, limit } => {
-            let after = after.map(|after| user_id(&after)).transpose()?;
+            let place =
+                |after: String| UserPlace::parse(&after).with_context(|| format!("the place {after:?} in the list"));
+            let after = after.map(place).transpose()?;
             let users =
                 operator.users(&app_id(app.as_deref())?, &query, after.as_ref(), usize::try_from(limit)?).await?;
-            let next = users.next.map(|id| id.to_string());
+            let next = users.next.map(|place| place.to_string());
             Ok(AdminAnswer::Users { rows: users.items.iter().map(user_row).collect(), next })
         }
         AdminCommand::UserShow { app, id } => show_user(&operator, &app_id(app.as_deref())?, &user_id(&id)?).await,

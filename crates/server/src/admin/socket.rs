@@ -32,9 +32,12 @@ pub struct AdminSocket {
 impl AdminSocket {
     /// Listens. The lock of the data folder is held, so a file of that name is a leftover.
     pub fn bind(path: &Path) -> io::Result<Self> {
-        // Under another name until the permissions are right, so that there is no moment in which others may connect.
-        let fresh = path.with_extension("new");
-        let _ = std::fs::remove_file(&fresh);
+        // It is made in a folder of the owner's until its permissions are right: whatever the data folder and the umask
+        // allow, there is no moment in which others may connect.
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let private =
+            tempfile::Builder::new().prefix(".admin-").permissions(Permissions::from_mode(0o700)).tempdir_in(folder)?;
+        let fresh = private.path().join("s");
         let listener = UnixListener::bind(reachable(&fresh)?.path())?;
         std::fs::set_permissions(&fresh, Permissions::from_mode(0o600))?;
         std::fs::rename(&fresh, path)?;
@@ -118,4 +121,25 @@ pub fn reachable(path: &Path) -> io::Result<Reachable> {
     let folder = std::fs::File::open(folder)?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
     Ok(Reachable { path, _folder: Some(folder) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_socket_is_its_owners_in_a_folder_that_is_everybodys() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        let path = folder.path().join("admin.sock");
+        for _ in 0..2 {
+            // The second time over a leftover.
+            let socket = AdminSocket::bind(&path).unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+            assert_eq!(files, std::slice::from_ref(&path));
+            UnixStream::connect(&path).await.unwrap();
+            std::mem::forget(socket);
+        }
+    }
 }

@@ -101,6 +101,7 @@ fn door_options(from: &Configuration) -> DoorOptions {
         allowed_origins: if origins.is_empty() { Vec::new() } else { origins.split(',').map(origin).collect() },
         sign_ins_per_minute: positive(from, "sign_ins_per_minute"),
         refreshes_per_minute: positive(from, "refreshes_per_minute"),
+        open_requests_per_second: positive(from, "open_requests_per_second"),
         body_bytes_max: number(from, "body_bytes_max"),
         frame_bytes_max: number(from, "frame_bytes_max"),
         ..DoorOptions::default()

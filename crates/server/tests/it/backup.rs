@@ -24,6 +24,10 @@ fn texts(server: &Server, token: &str) -> Vec<String> {
     }
 }
 
+fn epoch(server: &Server) -> String {
+    get(&server.url, "", "/v1/server")["epoch"].as_str().unwrap().to_owned()
+}
+
 fn send(url: &str, token: &str, text: &str) {
     let body = json!({ "content": { "type": "text", "text": text } });
     while ask(url, token, "POST", "/v1/rooms/r/messages", Some(&body)).status == 429 {
@@ -62,6 +66,7 @@ fn a_backup_under_load_restores_to_the_same_messages() {
         assert!(said.ok().contains("backup written to"));
     });
     let after = texts(&server, &token);
+    let epoch_before = epoch(&server);
     assert!(run(&words(&["backup", file], &data), "").failed().contains("is there already"));
     assert!(run(&words(&["restore", file], &data), "").failed().contains("holds data already"));
     server.stop();
@@ -75,6 +80,11 @@ fn a_backup_under_load_restores_to_the_same_messages() {
     assert!(kept.starts_with(&before), "all that was there when the backup began");
     assert_eq!(kept, after[..kept.len()], "and a beginning of what came meanwhile");
     send(&url, &token, "after the restore");
+    let epoch_after = epoch(&server);
+    assert_ne!(epoch_after, epoch_before, "what clients have kept of the other history is worth nothing");
+    server.stop();
+    let server = Server::start(&restored);
+    assert_eq!(epoch(&server), epoch_after, "a restart changes nothing");
     server.stop();
 
     let offline = folder.path().join("offline.db");

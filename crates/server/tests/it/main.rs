@@ -7,6 +7,7 @@ mod backup;
 mod config;
 mod demo;
 mod http;
+mod log;
 mod process;
 mod reference;
 mod serve;

@@ -75,7 +75,27 @@ impl Server {
     }
 
     pub fn start_with(arguments: &[&str]) -> Self {
-        let mut command = starling(arguments);
+        Self::start_command(starling(arguments))
+    }
+
+    /// Serves with limits that a shell sets first.
+    pub fn start_limited(limits: &str, arguments: &[&str]) -> Self {
+        let binary = starling(arguments);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")])
+            .arg(binary.get_program())
+            .args(binary.get_args());
+        for (name, value) in binary.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::start_command(command)
+    }
+
+    fn start_command(mut command: Command) -> Self {
         command.args(["--listen", "127.0.0.1:0", "--log-format", "json"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();

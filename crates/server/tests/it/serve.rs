@@ -123,32 +123,63 @@ fn open_sockets_are_told_to_come_back() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// Sends messages until the server is gone; gives those that were acknowledged, as (seq, text).
-fn send_until_gone(url: &str, token: &str, sender: usize, count: &AtomicUsize) -> Vec<(u64, String)> {
+/// What a client that sends knows: the messages that were acknowledged, by seq, and the one that got no answer.
+struct Sent {
+    acknowledged: Vec<(u64, String)>,
+    unanswered: String,
+}
+
+/// A message whose repetition is known by its client id.
+fn message(text: &str) -> Value {
+    json!({ "client_id": text, "content": { "type": "text", "text": text } })
+}
+
+/// Sends messages until the server is gone.
+fn send_until_gone(url: &str, token: &str, sender: usize, count: &AtomicUsize) -> Sent {
     let mut acknowledged = Vec::new();
-    for number in 0.. {
-        let text = format!("{sender}: {number}");
-        let body = json!({ "content": { "type": "text", "text": text } });
-        match try_ask(url, token, "POST", "/v1/rooms/r/messages", Some(&body)) {
+    let mut number = 0;
+    loop {
+        let text = format!("{sender}-{number}");
+        match try_ask(url, token, "POST", "/v1/rooms/r/messages", Some(&message(&text))) {
             Ok(answer) if answer.status == 429 => thread::yield_now(),
             Ok(answer) => {
                 acknowledged.push((answer.ok()["seq"].as_u64().unwrap(), text));
                 count.fetch_add(1, Ordering::Relaxed);
+                number += 1;
             }
-            Err(_) => break,
+            Err(_) => return Sent { acknowledged, unanswered: text },
         }
     }
-    acknowledged
+}
+
+/// The messages of the room, by seq.
+fn stored(url: &str, token: &str) -> Vec<(u64, String)> {
+    let mut stored = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = get(url, token, &format!("/v1/rooms/r/events?after={after}&limit=100"));
+        for event in page["events"].as_array().unwrap() {
+            let seq = event["seq"].as_u64().unwrap();
+            assert_eq!(seq, after + 1, "seqs are dense");
+            after = seq;
+            if event["type"] == "message.created" {
+                stored.push((seq, event["content"]["text"].as_str().unwrap().to_owned()));
+            }
+        }
+        if page["has_newer"] == false {
+            return stored;
+        }
+    }
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_kill() {
+fn a_kill_loses_nothing_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path());
     let token = server.register("ada");
     post(&server.url, &token, "/v1/rooms", &json!({ "id": "r" }));
     let count = AtomicUsize::new(0);
-    let mut acknowledged: Vec<(u64, String)> = thread::scope(|scope| {
+    let sent: Vec<Sent> = thread::scope(|scope| {
         let senders: Vec<_> = (0..4)
             .map(|sender| {
                 let (url, token, count) = (server.url.clone(), token.clone(), &count);
@@ -162,37 +193,42 @@ fn what_was_acknowledged_survives_a_kill() {
         }
         server.signal("KILL");
         server.wait();
-        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
     });
-    acknowledged.sort_unstable();
-    assert!(acknowledged.len() >= 100, "{}", acknowledged.len());
+    let mut expected: Vec<(u64, String)> = sent.iter().flat_map(|sent| sent.acknowledged.clone()).collect();
+    assert!(expected.len() >= 100, "{}", expected.len());
+    // The access token is still good: the device is the same, and with it the memory of its client ids.
     let server = Server::start(folder.path());
-    let token = server.login("ada");
-    let mut stored = Vec::new();
-    let mut after = 0;
-    loop {
-        let page = get(&server.url, &token, &format!("/v1/rooms/r/events?after={after}&limit=100"));
-        let events = page["events"].as_array().unwrap();
-        for event in events {
-            let seq = event["seq"].as_u64().unwrap();
-            assert_eq!(seq, after + 1, "seqs are dense");
-            after = seq;
-            if event["type"] == "message.created" {
-                stored.push((seq, event["content"]["text"].as_str().unwrap().to_owned()));
-            }
-        }
-        if page["has_newer"] == false {
-            break;
-        }
+    let survived = stored(&server.url, &token);
+    for Sent { unanswered, .. } in &sent {
+        let receipt = post(&server.url, &token, "/v1/rooms/r/messages", &message(unanswered));
+        let seq = receipt["seq"].as_u64().unwrap();
+        let known = survived.iter().find(|(_, text)| text == unanswered);
+        assert_eq!(known.map_or(seq, |(seq, _)| *seq), seq, "the answer that got lost");
+        assert_eq!(receipt["duplicate"].as_bool().unwrap_or(false), known.is_some(), "{receipt}");
+        expected.push((seq, unanswered.clone()));
     }
-    for message in &acknowledged {
-        assert!(stored.contains(message), "{message:?} is lost");
+    for Sent { acknowledged, .. } in &sent {
+        let (seq, text) = acknowledged.last().unwrap();
+        let receipt = post(&server.url, &token, "/v1/rooms/r/messages", &message(text));
+        assert_eq!((&receipt["seq"], &receipt["duplicate"]), (&json!(seq), &json!(true)));
     }
-    let mut texts: Vec<_> = stored.iter().map(|(_, text)| text).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    assert_eq!(texts.len(), stored.len(), "nothing is doubled");
+    expected.sort_unstable();
+    assert_eq!(stored(&server.url, &token), expected);
     server.stop();
     let doctor = run(&["doctor", "--data", folder.path().to_str().unwrap()], "");
     assert!(doctor.ok().contains("no findings"));
+}
+
+#[test]
+fn there_are_as_many_connections_as_open_files_allow() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let arguments = ["serve", "--metrics-listen", "off", "--data", data];
+    let server = Server::start_limited("ulimit -S -n 200; ulimit -H -n 400", &arguments);
+    let entry: Value = serde_json::from_str(&server.logged("fewer connections fit")).unwrap();
+    assert_eq!((&entry["open_files_max"], &entry["fitting"]), (&json!(400), &json!(272)), "{entry}");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().take(2).collect::<Vec<_>>(), ["400", "400"], "{limits}");
 }

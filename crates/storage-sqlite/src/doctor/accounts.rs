@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::Seq;
 use rusqlite::Connection;
 
 use super::{Findings, Rule};
@@ -17,13 +18,15 @@ pub(super) fn check_words(db: &Connection, findings: &mut Findings) -> Result<()
         db.prepare("SELECT u.key, k.id, u.display_name FROM user u JOIN user_key k ON k.key = u.key ORDER BY u.key")?;
     let mut stored =
         db.prepare("SELECT word FROM user_word WHERE user = ? AND app = (SELECT app FROM user WHERE key = ?1)")?;
-    let mut elsewhere =
-        db.prepare("SELECT count(*) FROM user_word WHERE user = ?1 AND app <> (SELECT app FROM user WHERE key = ?1)")?;
+    let mut elsewhere = db.prepare(
+        "SELECT count(*) FROM user_word WHERE user = ?1
+         AND (user_id <> ?2 OR app <> (SELECT app FROM user WHERE key = ?1))",
+    )?;
     let mut users = users.query([])?;
     while let Some(row) = users.next()? {
         let (key, id, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let words = stored.query_map([key], |row| row.get(0))?.collect::<Result<BTreeSet<String>, _>>()?;
-        let strays: i64 = elsewhere.query_row([key], |row| row.get(0))?;
+        let strays: i64 = elsewhere.query_row(rusqlite::params![key, id], |row| row.get(0))?;
         if words != words_of(&id, &name) || strays != 0 {
             findings.add(Rule::UserWords, format_args!("user {id}"), "is found by the wrong words");
         }
@@ -63,7 +66,7 @@ pub(super) fn check_windows(db: &Connection, findings: &mut Findings) -> Result<
         );
     }
     let mut statement = db.prepare("SELECT device, chunk, entries FROM device_window ORDER BY device, chunk")?;
-    let mut exists = db.prepare("SELECT 1 FROM room_head WHERE room = ? AND seq >= ?")?;
+    let mut exists = db.prepare("SELECT 1 FROM log WHERE key = ?")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (device, chunk): (DeviceKey, i64) = (row.get(0)?, row.get(1)?);
@@ -73,7 +76,7 @@ pub(super) fn check_windows(db: &Connection, findings: &mut Findings) -> Result<
             continue;
         };
         for answer in answers {
-            if !exists.exists(rusqlite::params![answer.room, answer.seq.0])? {
+            if answer.seq > Seq::MAX || !exists.exists([answer.room.event(answer.seq)])? {
                 findings.add(Rule::Windows, &subject, format_args!("{} points at no event", answer.client_id));
             }
         }

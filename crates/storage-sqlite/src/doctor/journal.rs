@@ -17,7 +17,7 @@ pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Faul
     let mut named: HashMap<AppKey, u64> = HashMap::new();
     let mut last: HashMap<AppKey, CommitNumber> = HashMap::new();
     let mut wrong =
-        db.prepare("SELECT count(*), coalesce(sum(commit_number = ?3), 0) FROM event WHERE key BETWEEN ?1 AND ?2")?;
+        db.prepare("SELECT count(*), coalesce(sum(commit_number = ?3), 0) FROM log WHERE key BETWEEN ?1 AND ?2")?;
     let mut statement = db.prepare("SELECT key, rooms, touched, answers FROM journal ORDER BY key")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -60,7 +60,7 @@ pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Faul
                 format_args!("ends at {reached}, the app at {head}"),
             );
         }
-        let sql = "SELECT coalesce(sum(h.seq), 0) FROM room r JOIN room_head h ON h.room = r.key WHERE r.app = ?";
+        let sql = "SELECT count(*) FROM room r JOIN log e ON e.key BETWEEN r.key << 32 AND (r.key << 32) | 2147483647 WHERE r.app = ?";
         let events: u64 = db.query_row(sql, [app], |row| row.get(0))?;
         let named = named.get(&app).copied().unwrap_or(0);
         if named != events {

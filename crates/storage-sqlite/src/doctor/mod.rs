@@ -207,15 +207,14 @@ fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), Faul
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         findings.add(Rule::References, table, format_args!("a row refers to a {parent} that doesn't exist"));
     }
-    const UNDECLARED: [(&str, &str); 8] = [
-        ("event", "SELECT key FROM event WHERE key >> 32 NOT IN (SELECT key FROM room)"),
-        ("event sender", "SELECT key FROM event WHERE sender NOT IN (SELECT key FROM user_key)"),
-        ("event device", "SELECT key FROM event WHERE device NOT IN (SELECT key FROM device_key)"),
-        ("room_head", "SELECT room FROM room_head WHERE room NOT IN (SELECT key FROM room)"),
+    const UNDECLARED: [(&str, &str); 7] = [
+        ("log", "SELECT key FROM log WHERE key >> 32 NOT IN (SELECT key FROM room)"),
+        ("log sender", "SELECT key FROM log WHERE sender NOT IN (SELECT key FROM user_key)"),
+        ("log device", "SELECT key FROM log WHERE device NOT IN (SELECT key FROM device_key)"),
         (
-            "cursor",
-            "SELECT key FROM cursor c WHERE NOT EXISTS
-          (SELECT 1 FROM member m WHERE m.user = c.key >> 32 AND m.room = c.key & 0xffffffff)",
+            "cursors",
+            "SELECT key FROM log c WHERE key & (1 << 31) AND NOT EXISTS
+          (SELECT 1 FROM member m WHERE m.user = c.sender AND m.room = c.key >> 32 AND m.slot = c.key & 0x7fffffff)",
         ),
         ("device_window", "SELECT device FROM device_window WHERE device NOT IN (SELECT key FROM device_key)"),
         ("user", "SELECT u.key FROM user u JOIN user_key k ON k.key = u.key WHERE k.app <> u.app"),

@@ -95,7 +95,7 @@ impl Relations {
 
     fn check_edits(&self, db: &Connection, room: RoomKey, subject: &str, findings: &mut Findings) -> Result<(), Fault> {
         let mut statement = db.prepare_cached("SELECT target, seq FROM edit WHERE target BETWEEN ? AND ?")?;
-        let mut rows = statement.query(whole(room))?;
+        let mut rows = statement.query(room.events())?;
         let mut stored = BTreeSet::new();
         while let Some(row) = rows.next()? {
             stored.insert((split_event(row.get(0)?).1, Seq(row.get(1)?)));
@@ -116,7 +116,7 @@ impl Relations {
         findings: &mut Findings,
     ) -> Result<(), Fault> {
         let mut statement = db.prepare_cached("SELECT event, user, keys FROM reaction WHERE event BETWEEN ? AND ?")?;
-        let mut rows = statement.query(whole(room))?;
+        let mut rows = statement.query(room.events())?;
         let mut stored = Sets::new();
         while let Some(row) = rows.next()? {
             let of_user = (split_event(row.get(0)?).1, users.get(db, row.get(1)?)?);
@@ -134,14 +134,10 @@ impl Relations {
         let mut statement =
             db.prepare_cached("SELECT event, key, count FROM reaction_count WHERE event BETWEEN ? AND ?")?;
         let stored = statement
-            .query_map(whole(room), |row| Ok(((split_event(row.get(0)?).1, rows::text(row, 1)?), row.get(2)?)))?;
+            .query_map(room.events(), |row| Ok(((split_event(row.get(0)?).1, rows::text(row, 1)?), row.get(2)?)))?;
         if stored.collect::<Result<BTreeMap<_, _>, _>>()? != counts {
             findings.add(Rule::Reactions, subject, "the counts are not what the log makes");
         }
         Ok(())
     }
-}
-
-fn whole(room: RoomKey) -> [i64; 2] {
-    [room.event(Seq(0)), room.event(Seq::MAX)]
 }

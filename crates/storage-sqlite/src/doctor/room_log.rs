@@ -41,11 +41,18 @@ fn check_room(
     let cursors = load_cursors(db, key, users)?;
     let mut log = Folded::new(cursors.values().map(|cursors| cursors.read));
     let mut statement =
-        db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
-    let mut rows = statement.query([key.event(Seq(0)), key.event(Seq::MAX)])?;
+        db.prepare_cached(&format!("SELECT {EVENT}, last_message FROM log WHERE key BETWEEN ? AND ? ORDER BY key"))?;
+    let mut rows = statement.query(key.events())?;
     while let Some(row) = rows.next()? {
         match rows::event(db, row, id, users) {
-            Ok(event) => log.fold(&event, app_head, subject, findings),
+            Ok(event) => {
+                let last_message = row.get::<_, Option<u64>>(8)?.map(Seq);
+                if last_message != log.head.last_message.filter(|_| !event.body.is_message()) {
+                    let problem = format!("names {last_message:?} as last message, it is {:?}", log.head.last_message);
+                    findings.add(Rule::Heads, format_args!("{subject} seq {}", event.seq), problem);
+                }
+                log.fold(&event, app_head, subject, findings);
+            }
             Err(fault) => {
                 let (_, seq) = split_event(row.get(0)?);
                 findings.add(Rule::Readable, format_args!("{subject} seq {seq}"), fault);
@@ -198,7 +205,7 @@ fn load_cursors(db: &Connection, room: RoomKey, users: &mut UserIds) -> Result<H
     let mut cursors = HashMap::new();
     while let Some(row) = rows.next()? {
         let user = row.get(0)?;
-        if let Some(found) = rows::load_cursors(db, user, room)? {
+        if let Some((_, found)) = rows::load_cursors(db, user, room)? {
             cursors.insert(users.get(db, user)?, found);
         }
     }

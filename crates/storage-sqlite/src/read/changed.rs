@@ -4,15 +4,19 @@
 //! one is taken. Either way each room found is looked at closely, so both give the same answer.
 
 use domain::{AppId, CommitNumber, MemberState, SeqRange, UserId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, Row, params};
 use storage::{Changed, ListedRoom, record};
 
 use crate::error::Fault;
-use crate::key::{AppKey, RoomKey, UserKey, cursor_key, journal_key};
-use crate::packed::{unpack_ranges, unpack_rooms};
+use crate::key::{AppKey, RoomKey, UserKey, journal_key};
+use crate::packed::{each_range, each_room};
 use crate::read::{accounts, entries, rooms};
 use crate::rows::{self, UserIds};
 
+/// Commits that are read before anything else is looked at.
+const COMMITS_FEW: u64 = 16;
+/// Size of a [`Sieve`]: 65,536 bits, so that a thousand rooms let one other in sixty pass.
+const SIEVE_WORDS: usize = 1024;
 /// Commits that are worth reading before it is known how many rooms the user has.
 const COMMITS_SHORT: u64 = 256;
 /// Rooms of a journal that are looked up one by one; more of them are held against all rooms of the user.
@@ -32,12 +36,12 @@ pub(crate) fn changed(
     if since >= head {
         return Ok(nothing);
     }
-    let mut changed = Vec::new();
-    for room in candidates(db, key, user, since, head)? {
-        if let Some(commit) = changed_at(db, user, room, since == CommitNumber(0))?.filter(|commit| *commit > since) {
-            changed.push((commit, room));
-        }
-    }
+    let skip_left = since == CommitNumber(0);
+    let mut changed = match candidates(db, key, user, since, head)? {
+        Candidates::All => of_all(db, user, skip_left)?,
+        Candidates::Some(rooms) => of_some(db, user, &rooms, skip_left)?,
+    };
+    changed.retain(|(commit, _)| *commit > since);
     changed.sort_unstable();
     // Rooms of one commit stay together, or the rest of them would be passed over by the next call.
     let last = changed.get(limit.max(1) - 1).map(|(commit, _)| *commit);
@@ -53,66 +57,126 @@ pub(crate) fn changed(
     Ok(Changed { rooms, commit: last.filter(|_| more).unwrap_or(head), more })
 }
 
+/// Rooms that may have changed.
+enum Candidates {
+    /// All rooms of the user.
+    All,
+    /// These.
+    Some(Vec<RoomKey>),
+}
+
 fn candidates(
     db: &Connection,
     app: AppKey,
     user: UserKey,
     since: CommitNumber,
     head: CommitNumber,
-) -> Result<Vec<RoomKey>, Fault> {
+) -> Result<Candidates, Fault> {
     let commits = head.0 - since.0;
-    let short = if commits <= COMMITS_SHORT { Some(from_journal(db, app, since)?) } else { None };
-    if let Some(rooms) = short.as_ref().filter(|rooms| rooms.len() <= LOOKED_UP_MAX) {
-        return Ok(rooms.clone());
+    if commits <= COMMITS_FEW {
+        let rooms = from_journal(db, app, since, &Sieve::all())?;
+        if rooms.len() <= LOOKED_UP_MAX {
+            return Ok(Candidates::Some(rooms));
+        }
     }
     let mut statement = db.prepare_cached("SELECT room FROM member WHERE user = ? ORDER BY room")?;
     let mine = statement.query_map([user], |row| row.get(0))?.collect::<Result<Vec<RoomKey>, _>>()?;
-    let changed = match short {
-        Some(rooms) => rooms,
-        None if commits < mine.len() as u64 => from_journal(db, app, since)?,
-        None => return Ok(mine),
-    };
-    Ok(mine.into_iter().filter(|room| changed.binary_search(room).is_ok()).collect())
+    if commits > COMMITS_SHORT && commits >= mine.len() as u64 {
+        return Ok(Candidates::All);
+    }
+    let mut rooms = from_journal(db, app, since, &Sieve::of(&mine))?;
+    rooms.retain(|room| mine.binary_search(room).is_ok());
+    Ok(Candidates::Some(rooms))
 }
 
-/// The rooms of the journal since a commit, ascending.
-fn from_journal(db: &Connection, app: AppKey, since: CommitNumber) -> Result<Vec<RoomKey>, Fault> {
+/// Lets some rooms pass and a few others with them; asking it costs next to nothing.
+struct Sieve(Vec<u64>);
+
+impl Sieve {
+    fn all() -> Self {
+        Self(vec![u64::MAX; SIEVE_WORDS])
+    }
+
+    fn of(rooms: &[RoomKey]) -> Self {
+        let mut words = vec![0; SIEVE_WORDS];
+        rooms.iter().for_each(|room| words[Self::word(*room)] |= 1 << (room.0 % 64));
+        Self(words)
+    }
+
+    fn passes(&self, room: RoomKey) -> bool {
+        self.0[Self::word(room)] & (1 << (room.0 % 64)) != 0
+    }
+
+    fn word(room: RoomKey) -> usize {
+        (room.0 / 64) as usize % SIEVE_WORDS
+    }
+}
+
+/// The rooms of the journal since a commit that pass, ascending.
+fn from_journal(db: &Connection, app: AppKey, since: CommitNumber, sieve: &Sieve) -> Result<Vec<RoomKey>, Fault> {
     let mut statement = db.prepare_cached("SELECT rooms, touched FROM journal WHERE key > ? AND key <= ?")?;
     let last = journal_key(app, CommitNumber(u64::MAX));
     let mut commits = statement.query([journal_key(app, since), last])?;
     let mut rooms = Vec::new();
     while let Some(row) = commits.next()? {
-        rooms.extend(unpack_ranges(row.get_ref(0)?.as_blob().map_err(rows::sqlite)?)?.iter().map(|part| part.room));
-        rooms.extend(unpack_rooms(row.get_ref(1)?.as_blob().map_err(rows::sqlite)?)?);
+        let mut gather = |room| rooms.extend(sieve.passes(room).then_some(room));
+        each_range(row.get_ref(0)?.as_blob().map_err(rows::sqlite)?, |part| gather(part.room))?;
+        each_room(row.get_ref(1)?.as_blob().map_err(rows::sqlite)?, gather)?;
     }
     rooms.sort_unstable();
     rooms.dedup();
     Ok(rooms)
 }
 
-/// The last commit that changed a room for a user, if they have to do with it.
-fn changed_at(db: &Connection, user: UserKey, room: RoomKey, skip_left: bool) -> Result<Option<CommitNumber>, Fault> {
-    let mut statement =
-        db.prepare_cached("SELECT state, commit_number, peer FROM member WHERE user = ? AND room = ?")?;
-    let mut found = statement.query(params![user, room])?;
-    let Some(row) = found.next()? else { return Ok(None) };
-    let own = CommitNumber(row.get(1)?);
-    match record::state_of(row.get_ref(0)?.as_str().map_err(rows::sqlite)?)? {
-        MemberState::Invited => Ok(Some(own)),
-        MemberState::Left => Ok((!skip_left).then_some(own)),
-        MemberState::Joined => {
-            let mut head = db.prepare_cached("SELECT commit_number FROM room_head WHERE room = ?")?;
-            let head = head.query_row([room], |row| row.get(0)).optional()?;
-            let mut last = head.map(CommitNumber).ok_or(Fault::Damaged("a room has no head"))?;
-            let peer: Option<UserKey> = row.get(2)?;
-            let mut moved = db.prepare_cached("SELECT commit_number FROM cursor WHERE key = ?")?;
-            for user in [Some(user), peer].into_iter().flatten() {
-                let commit = moved.query_row([cursor_key(user, room)], |row| row.get(0)).optional()?;
-                last = last.max(commit.map(CommitNumber).unwrap_or_default());
-            }
-            Ok(Some(last))
+/// What [`changed_at`] reads: the member, the last event of the room, and the cursors of the member and their peer.
+const LOOK: &str = "SELECT m.room, m.state, m.commit_number,
+    (SELECT commit_number FROM log WHERE key BETWEEN m.room << 32 AND (m.room << 32) | 2147483647
+        ORDER BY key DESC LIMIT 1),
+    (SELECT commit_number FROM log WHERE key = (m.room << 32) | (1 << 31) | m.slot),
+    (SELECT l.commit_number FROM member p JOIN log l ON l.key = (p.room << 32) | (1 << 31) | p.slot
+        WHERE m.peer IS NOT NULL AND p.user = m.peer AND p.room = m.room)
+    FROM member m WHERE m.user = ?";
+
+fn of_all(db: &Connection, user: UserKey, skip_left: bool) -> Result<Vec<(CommitNumber, RoomKey)>, Fault> {
+    let mut statement = db.prepare_cached(LOOK)?;
+    let mut rows = statement.query([user])?;
+    let mut changed = Vec::new();
+    while let Some(row) = rows.next()? {
+        changed.extend(changed_at(row, skip_left)?);
+    }
+    Ok(changed)
+}
+
+fn of_some(
+    db: &Connection,
+    user: UserKey,
+    rooms: &[RoomKey],
+    skip_left: bool,
+) -> Result<Vec<(CommitNumber, RoomKey)>, Fault> {
+    let mut statement = db.prepare_cached(&format!("{LOOK} AND m.room = ?"))?;
+    let mut changed = Vec::new();
+    for room in rooms {
+        let mut rows = statement.query(params![user, room])?;
+        if let Some(row) = rows.next()? {
+            changed.extend(changed_at(row, skip_left)?);
         }
     }
+    Ok(changed)
+}
+
+/// The last commit that changed a room for a user, if they have to do with it.
+fn changed_at(row: &Row<'_>, skip_left: bool) -> Result<Option<(CommitNumber, RoomKey)>, Fault> {
+    let own: u64 = row.get(2)?;
+    let last = match record::state_of(row.get_ref(1)?.as_str().map_err(rows::sqlite)?)? {
+        MemberState::Invited => own,
+        MemberState::Left if skip_left => return Ok(None),
+        MemberState::Left => own,
+        MemberState::Joined => {
+            let commits: [Option<u64>; 3] = [row.get(3)?, row.get(4)?, row.get(5)?];
+            commits.into_iter().flatten().max().ok_or(Fault::Damaged("a room has no events"))?
+        }
+    };
+    Ok(Some((CommitNumber(last), row.get(0)?)))
 }
 
 fn list(db: &Connection, user: UserKey, key: RoomKey, users: &mut UserIds) -> Result<ListedRoom, Fault> {

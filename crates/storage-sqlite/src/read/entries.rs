@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use domain::{AppId, Edit, Entry, EventBody, ReactionCount, RoomId, Seq, SeqRange, Target, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use smol_str::SmolStr;
-use storage::record;
+use storage::{READ_BYTES_MAX, record};
 
 use crate::error::Fault;
 use crate::key::{RoomKey, UserKey, split_event};
@@ -25,7 +25,7 @@ pub(crate) fn target(
         Seq(_) => return Ok(None),
     };
     let mut statement = db.prepare_cached(
-        "SELECT k.id, e.kind, e.body FROM event e JOIN user_key k ON k.key = e.sender WHERE e.key = ?",
+        "SELECT k.id, e.kind, e.body FROM log e JOIN user_key k ON k.key = e.sender WHERE e.key = ?",
     )?;
     let mut found = statement.query([key])?;
     let Some(row) = found.next()? else { return Ok(None) };
@@ -56,11 +56,14 @@ pub(crate) fn entries(
     let head = rows::load_head(db, key)?.seq;
     let viewer = viewer.map(|viewer| rows::user_key(db, app, viewer)).transpose()?.flatten();
     let (mut entries, mut users) = (Vec::new(), UserIds::default());
+    let mut bytes = 0;
     for range in ranges {
         let last = range.last.min(head);
-        if range.first <= last {
+        if range.first <= last && bytes < READ_BYTES_MAX {
             let range = SeqRange { first: range.first.max(Seq(1)), last };
+            let known = entries.len();
             read_range(db, (key, room), range, viewer, &mut users, &mut entries)?;
+            bytes += entries[known..].iter().map(Entry::content_bytes).sum::<usize>();
         }
     }
     Ok((entries, head))
@@ -79,7 +82,7 @@ pub(crate) fn read_range(
     let mut edits = read_edits(db, key, keys)?;
     let mut reactions = read_reactions(db, keys, viewer)?;
     let mut statement =
-        db.prepare_cached(&format!("SELECT {EVENT} FROM event WHERE key BETWEEN ? AND ? ORDER BY key"))?;
+        db.prepare_cached(&format!("SELECT {EVENT} FROM log WHERE key BETWEEN ? AND ? ORDER BY key"))?;
     let mut found = statement.query(keys)?;
     while let Some(row) = found.next()? {
         let event = rows::event(db, row, id, users)?;
@@ -91,10 +94,22 @@ pub(crate) fn read_range(
 }
 
 /// The last edit of each message of a range; messages that were redacted have none.
+/// The bodies of a range of a room's log.
+pub(crate) fn bodies(db: &Connection, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, Fault> {
+    let Some((_, key)) = rooms::find(db, app, room)? else { return Ok(Vec::new()) };
+    let mut statement = db.prepare_cached("SELECT kind, body FROM log WHERE key BETWEEN ? AND ? ORDER BY key")?;
+    let mut found = statement.query([key.event(range.first.max(Seq(1))), key.event(range.last)])?;
+    let mut bodies = Vec::new();
+    while let Some(row) = found.next()? {
+        bodies.push(record::decode(row.get(0)?, row.get_ref(1)?.as_str().map_err(rows::sqlite)?)?);
+    }
+    Ok(bodies)
+}
+
 fn read_edits(db: &Connection, room: RoomKey, keys: [i64; 2]) -> Result<HashMap<Seq, Edit>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT target, max(seq) FROM edit WHERE target BETWEEN ? AND ? GROUP BY target")?;
-    let mut body = db.prepare_cached("SELECT at, kind, body FROM event WHERE key = ?")?;
+    let mut body = db.prepare_cached("SELECT at, kind, body FROM log WHERE key = ?")?;
     let mut found = statement.query(keys)?;
     let mut edits = HashMap::new();
     while let Some(row) = found.next()? {

@@ -21,9 +21,8 @@ pub(crate) fn journal(
     limit: usize,
 ) -> Result<Vec<JournalEntry>, Fault> {
     let Some(app) = rows::app_key(db, app)? else { return Ok(Vec::new()) };
-    let mut statement = db.prepare_cached(
-        "SELECT key, at, rooms FROM journal WHERE key > ? AND key <= ? AND rooms <> x'' ORDER BY key LIMIT ?",
-    )?;
+    let mut statement =
+        db.prepare_cached("SELECT key, at, rooms FROM journal WHERE key > ? AND key <= ? ORDER BY key LIMIT ?")?;
     let mut found = statement.query(params![journal_key(app, after), journal_key(app, LAST_COMMIT), limit])?;
     let mut entries = Vec::new();
     let mut ids: HashMap<RoomKey, RoomId> = HashMap::new();

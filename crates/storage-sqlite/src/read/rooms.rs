@@ -2,7 +2,7 @@
 
 use domain::{AppId, Head, Member, MemberState, Room, RoomId, UserId, pair_of};
 use rusqlite::{Connection, OptionalExtension, params};
-use storage::{Membership, RoomSnapshot, record};
+use storage::{MemberFilter, Membership, RoomSnapshot, record};
 
 use crate::error::Fault;
 use crate::key::{AppKey, RoomKey, UserKey};
@@ -48,7 +48,7 @@ pub(crate) fn membership(
 }
 
 fn with_cursors(db: &Connection, user: UserKey, room: RoomKey, member: Member) -> Result<Membership, Fault> {
-    let cursors = rows::load_cursors(db, user, room)?.ok_or(Fault::Damaged("a member has no cursors"))?;
+    let (_, cursors) = rows::load_cursors(db, user, room)?.ok_or(Fault::Damaged("a member has no cursors"))?;
     Ok(Membership { member, cursors })
 }
 
@@ -67,17 +67,22 @@ pub(crate) fn members(
     db: &Connection,
     app: &AppId,
     room: &RoomId,
+    which: MemberFilter,
     after: Option<&UserId>,
     limit: usize,
 ) -> Result<Vec<Membership>, Fault> {
     let Some((_, room)) = find(db, app, room)? else { return Ok(Vec::new()) };
+    // The states stand in the text, or the index of those who are joined can't be used.
+    let (index, states) = match which {
+        MemberFilter::Present => ("member_of_room", "<> 'left'"),
+        MemberFilter::Joined => ("member_joined", "= 'joined'"),
+    };
     let sql = format!(
-        "SELECT {MEMBER}, m.user FROM member m INDEXED BY member_of_room
-         WHERE m.room = ? AND m.user_id > ? AND m.state <> ? ORDER BY m.user_id LIMIT ?"
+        "SELECT {MEMBER}, m.user FROM member m INDEXED BY {index}
+         WHERE m.room = ? AND m.user_id > ? AND m.state {states} ORDER BY m.user_id LIMIT ?"
     );
     let mut statement = db.prepare_cached(&sql)?;
-    let left = record::state_name(MemberState::Left);
-    let mut rows = statement.query(params![room, after.map_or("", UserId::as_str), left, limit])?;
+    let mut rows = statement.query(params![room, after.map_or("", UserId::as_str), limit])?;
     let (mut found, mut users) = (Vec::new(), UserIds::default());
     while let Some(row) = rows.next()? {
         let (mut member, invited_by) = rows::member(row)?;
@@ -98,14 +103,24 @@ pub(crate) fn rooms_of(db: &Connection, app: &AppId, user: &UserId) -> Result<Ve
     Ok(rooms.collect::<Result<_, _>>()?)
 }
 
-pub(crate) fn share_room(db: &Connection, app: &AppId, users: [&UserId; 2]) -> Result<bool, Fault> {
-    let Some(app) = rows::app_key(db, app)? else { return Ok(false) };
-    let (Some(one), Some(other)) = (rows::user_key(db, app, users[0])?, rows::user_key(db, app, users[1])?) else {
-        return Ok(false);
-    };
+pub(crate) fn share_rooms(
+    db: &Connection,
+    app: &AppId,
+    user: &UserId,
+    others: &[UserId],
+) -> Result<Vec<UserId>, Fault> {
+    let Some(app) = rows::app_key(db, app)? else { return Ok(Vec::new()) };
+    let Some(user) = rows::user_key(db, app, user)? else { return Ok(Vec::new()) };
     let mut statement = db.prepare_cached(
         "SELECT 1 FROM member a JOIN member b ON b.user = ?2 AND b.room = a.room
-         WHERE a.user = ?1 AND a.state = ?3 AND b.state = ?3 LIMIT 1",
+         WHERE a.user = ?1 AND a.state = 'joined' AND b.state = 'joined' LIMIT 1",
     )?;
-    Ok(statement.exists(params![one, other, record::state_name(MemberState::Joined)])?)
+    let mut shared = Vec::new();
+    for other in others {
+        let Some(key) = rows::user_key(db, app, other)? else { continue };
+        if statement.exists(params![user, key])? {
+            shared.push(other.clone());
+        }
+    }
+    Ok(shared)
 }

@@ -115,18 +115,23 @@ fn write_change(
             told.users.push(user.clone());
             Ok(true)
         }
-        AccountChange::SetPassword { user, password } => match caches.find_user(db, app, user)? {
+        AccountChange::SetPassword { user, password, revoke: which } => match caches.find_user(db, app, user)? {
             Some(key) if exists(db, "SELECT 1 FROM user WHERE key = ?", key)? => {
                 set_password(db, key, password)?;
+                for device in devices_of(db, key)?.iter().filter(|device| which.ends(device)) {
+                    revoke(db, key, device, told)?;
+                }
                 Ok(true)
             }
             Some(_) | None => Ok(false),
         },
-        AccountChange::CreateDevice(device) => {
+        AccountChange::CreateDevice { device, verified } => {
             let Some(user) = caches.find_user(db, app, &device.user)? else { return Ok(false) };
             let key = caches.device(db, app, &device.id)?;
+            let stored = if verified.is_some() { password_of(db, user)? } else { None };
             if !exists(db, "SELECT 1 FROM user WHERE key = ? AND disabled = 0", user)?
                 || exists(db, "SELECT 1 FROM device WHERE key = ?", key)?
+                || verified.as_ref().is_some_and(|verified| stored.as_ref() != Some(verified))
             {
                 return Ok(false);
             }
@@ -191,9 +196,9 @@ fn create_user(db: &Connection, app: AppKey, key: UserKey, user: &User) -> Resul
 
 fn write_words(db: &Connection, app: AppKey, key: UserKey, id: &UserId, name: &str) -> Result<(), Fault> {
     db.prepare_cached("DELETE FROM user_word WHERE user = ?")?.execute([key])?;
-    let mut insert = db.prepare_cached("INSERT INTO user_word (app, word, user) VALUES (?, ?, ?)")?;
+    let mut insert = db.prepare_cached("INSERT INTO user_word (app, word, user_id, user) VALUES (?, ?, ?, ?)")?;
     for word in words_of(id.as_str(), name) {
-        insert.execute(params![app, word, key])?;
+        insert.execute(params![app, word, id.as_str(), key])?;
     }
     Ok(())
 }
@@ -202,6 +207,11 @@ fn set_password(db: &Connection, user: UserKey, password: &PasswordHash) -> Resu
     let mut insert = db.prepare_cached("INSERT OR REPLACE INTO password (user, hash) VALUES (?, ?)")?;
     insert.execute(params![user, password.0.as_str()])?;
     Ok(())
+}
+
+fn password_of(db: &Connection, user: UserKey) -> Result<Option<PasswordHash>, Fault> {
+    let mut select = db.prepare_cached("SELECT hash FROM password WHERE user = ?")?;
+    Ok(select.query_row([user], |row| rows::text(row, 0)).optional()?.map(PasswordHash))
 }
 
 /// A new device; if the user has as many as can be, the one unused for longest gives way.

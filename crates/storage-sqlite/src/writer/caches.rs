@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::cache::Generations;
 use crate::error::Fault;
-use crate::key::{AppKey, DeviceKey, RoomKey, UserKey, check_app_key, cursor_key};
+use crate::key::{AppKey, DeviceKey, RoomKey, Slot, UserKey, check_app_key, member_key};
 use crate::rows::{self, UserIds};
 
 /// Rooms, with their heads, that are kept (about 400 bytes each).
@@ -33,8 +33,6 @@ pub(super) struct RoomState {
     pub(super) key: RoomKey,
     pub(super) room: Room,
     pub(super) head: Head,
-    /// Whether the head's row is behind.
-    pub(super) head_moved: bool,
     /// Whether the room's row is behind.
     pub(super) facts_moved: bool,
 }
@@ -42,6 +40,7 @@ pub(super) struct RoomState {
 /// A member's cursors as the writer sees them.
 #[derive(Debug)]
 pub(super) struct CursorState {
+    pub(super) slot: Slot,
     pub(super) cursors: Cursors,
     /// Whether the row is behind.
     pub(super) moved: bool,
@@ -156,7 +155,7 @@ impl Caches {
             let room = rows::load_room(db, key, &mut UserIds::default())?;
             let room = room.ok_or(Fault::Damaged("a room is gone"))?;
             let head = rows::load_head(db, key)?;
-            self.rooms.insert(name.clone(), RoomState { key, room, head, head_moved: false, facts_moved: false });
+            self.rooms.insert(name.clone(), RoomState { key, room, head, facts_moved: false });
         }
         Ok(self.rooms.get_mut(name))
     }
@@ -169,10 +168,10 @@ pub(super) fn cursors_of<'a>(
     user: UserKey,
     room: RoomKey,
 ) -> Result<Option<&'a mut CursorState>, Fault> {
-    let key = cursor_key(user, room);
+    let key = member_key(user, room);
     if cache.get_mut(&key).is_none() {
-        let Some(cursors) = rows::load_cursors(db, user, room)? else { return Ok(None) };
-        cache.insert(key, CursorState { cursors, moved: false });
+        let Some((slot, cursors)) = rows::load_cursors(db, user, room)? else { return Ok(None) };
+        cache.insert(key, CursorState { slot, cursors, moved: false });
     }
     Ok(cache.get_mut(&key))
 }

@@ -1,15 +1,15 @@
 //! What one transaction writes besides the rows that its units write themselves: one commit for each app in it, and the
-//! rows that are written once for all units (heads, cursors, journal).
+//! rows that are written once for all units (cursors, journal).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::{AppId, CommitNumber, DeviceId, Event, RoomId, Seq, SeqRange, Timestamp, UserId};
 use rusqlite::params;
-use storage::{Commit, MovedCursors, record};
+use storage::{Commit, MovedCursors};
 
 use super::State;
-use super::caches::{AppState, RoomName};
+use super::caches::AppState;
 use crate::error::Fault;
 use crate::key::{AppKey, DeviceKey, RoomKey, journal_key};
 use crate::packed::{RoomRange, pack_answers_of_devices, pack_ranges, pack_rooms};
@@ -37,12 +37,20 @@ pub(super) struct AppCommit {
     pub(super) touched: BTreeSet<RoomKey>,
     /// Client ids of commands that wrote no event.
     pub(super) answers: Vec<(DeviceKey, Answer)>,
-    /// Rooms whose heads moved.
-    pub(super) rooms_moved: Vec<RoomName>,
-    /// Cursors that moved, by key.
-    pub(super) cursors: Vec<(RoomId, UserId, i64)>,
+    /// Cursors that moved, with their rooms.
+    pub(super) cursors: Vec<(RoomId, Moved)>,
     pub(super) revoked: Vec<DeviceId>,
     pub(super) users: Vec<UserId>,
+}
+
+/// Cursors that moved in this group.
+#[derive(Debug)]
+pub(super) struct Moved {
+    pub(super) user: UserId,
+    /// Where the writer keeps them.
+    pub(super) member: i64,
+    /// The key of their row.
+    pub(super) row: i64,
 }
 
 impl AppCommit {
@@ -72,7 +80,6 @@ impl Group {
                 range_of: HashMap::new(),
                 touched: BTreeSet::new(),
                 answers: Vec::new(),
-                rooms_moved: Vec::new(),
                 cursors: Vec::new(),
                 revoked: Vec::new(),
                 users: Vec::new(),
@@ -96,7 +103,6 @@ impl Group {
         let mut work = 0;
         for commit in &mut self.commits {
             work += 1 + commit.events.len() as u64;
-            commit.write_rooms(state)?;
             commit.write_journal(state)?;
         }
         state.windows.flush(&state.db, &state.caches.apps, work, false)?;
@@ -105,41 +111,6 @@ impl Group {
 }
 
 impl AppCommit {
-    fn write_rooms(&mut self, state: &mut State) -> Result<(), Fault> {
-        let State { db, caches, .. } = state;
-        let mut head = db.prepare_cached(
-            "INSERT OR REPLACE INTO room_head (room, seq, messages, last_message, commit_number) VALUES (?, ?, ?, ?, ?)",
-        )?;
-        let mut facts = db.prepare_cached(
-            "UPDATE room SET settings = ?, joined = ?, invited = ?, owners = ?, version = ? WHERE key = ?",
-        )?;
-        // By key, so that the tree is walked once from left to right.
-        let mut rooms = Vec::with_capacity(self.rooms_moved.len());
-        for name in self.rooms_moved.drain(..) {
-            let key = caches.rooms.get_mut(&name).map(|room| room.key);
-            rooms.push((key, name));
-        }
-        rooms.sort_unstable_by_key(|(key, _)| *key);
-        for (_, name) in &rooms {
-            let room = caches.rooms.get_mut(name).ok_or(Fault::Damaged("a written room is gone"))?;
-            head.execute(params![
-                room.key,
-                room.head.seq.0,
-                room.head.messages,
-                room.head.last_message.map(|seq| seq.0),
-                room.head.commit.0
-            ])?;
-            room.head_moved = false;
-            if std::mem::take(&mut room.facts_moved) {
-                let settings = record::encode_settings(&room.room.settings);
-                let counts = &room.room;
-                let values = params![settings, counts.joined, counts.invited, counts.owners, counts.version, room.key];
-                facts.execute(values)?;
-            }
-        }
-        Ok(())
-    }
-
     fn write_journal(&mut self, state: &mut State) -> Result<(), Fault> {
         self.touched.retain(|room| !self.range_of.contains_key(room));
         let mut journal =
@@ -162,16 +133,17 @@ impl AppCommit {
     fn write_cursors(self, state: &mut State) -> Result<Commit, Fault> {
         let State { db, caches, .. } = state;
         let mut write = db.prepare_cached(
-            "INSERT OR REPLACE INTO cursor (key, delivered, read, read_messages, commit_number) VALUES (?, ?, ?, ?, ?)",
+            "UPDATE log SET delivered = ?2, read = ?3, number = ?4, commit_number = ?5 WHERE key = ?1",
         )?;
         let mut cursors = Vec::with_capacity(self.cursors.len());
-        let mut moved = self.cursors;
-        moved.sort_unstable_by_key(|(_, _, key)| *key);
-        for (room, user, key) in moved {
-            let state = caches.cursors.get_mut(&key).ok_or(Fault::Damaged("moved cursors are gone"))?;
+        let mut all_moved = self.cursors;
+        // So that the tree is walked once from left to right.
+        all_moved.sort_unstable_by_key(|(_, moved)| moved.row);
+        for (room, Moved { user, member, row }) in all_moved {
+            let state = caches.cursors.get_mut(&member).ok_or(Fault::Damaged("moved cursors are gone"))?;
             state.moved = false;
             let now = state.cursors;
-            write.execute(params![key, now.delivered.0, now.read.0, now.read_messages, now.commit.0])?;
+            write.execute(params![row, now.delivered.0, now.read.0, now.read_messages, now.commit.0])?;
             cursors.push(MovedCursors { room, user, cursors: now });
         }
         Ok(Commit {

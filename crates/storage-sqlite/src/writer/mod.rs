@@ -21,6 +21,7 @@ use std::time::Duration;
 use domain::{AppId, ClientId, Content, DeviceId, EventBody};
 use rusqlite::Connection;
 use storage::{Commit, Outcome, StoreError, Unit, Work};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::caches::Caches;
@@ -50,6 +51,8 @@ const WAL_LOOK_UNITS: usize = 512;
 const SCRUB_SLICE_PAGES: u64 = 4_096;
 /// Slices that closing waits for; what is left is done by the next run.
 const SCRUB_CLOSING_SLICES: usize = 64;
+/// Answers that the writer gives itself; more of them are left to a task.
+const ANSWERS_MAX: usize = 8;
 /// How long nothing comes before the writer is idle.
 const IDLE_MS: u64 = 1_000;
 
@@ -118,8 +121,11 @@ pub(crate) struct Writer {
     units_since_look: usize,
     /// Length of the WAL at which the next checkpoint is tried.
     checkpoint_at: i64,
-    wal_may_be_long: bool,
+    /// Something was written since the writer idled last.
+    wrote: bool,
     scrub: Scrub,
+    /// The runtime that opened the store, if one did.
+    runtime: Option<Handle>,
     /// Held as long as this exists.
     _lock: File,
 }
@@ -148,8 +154,9 @@ impl Writer {
             pages_max_set: 0,
             units_since_look: 0,
             checkpoint_at: WAL_PAGES_MAX,
-            wal_may_be_long: true,
+            wrote: true,
             scrub,
+            runtime: Handle::try_current().ok(),
             _lock: lock,
         })
     }
@@ -160,7 +167,7 @@ impl Writer {
         let mut closer = None;
         loop {
             let first = match &runtime {
-                Ok(runtime) if self.wal_may_be_long => {
+                Ok(runtime) if self.wrote => {
                     let idle = Duration::from_millis(IDLE_MS);
                     let next = async { tokio::time::timeout(idle, messages.recv()).await };
                     match runtime.block_on(next) {
@@ -219,10 +226,7 @@ impl Writer {
                 for commit in commits {
                     self.tell(Arc::new(commit));
                 }
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // Whoever does not wait any more does not want the answer.
-                    let _ = answer.send(outcome);
-                }
+                self.answer(Answers(answers.into_iter().zip(outcomes).collect()));
                 self.look_after_group();
             }
             Err(error) => {
@@ -232,6 +236,15 @@ impl Writer {
                     let _ = answer.send(Err(error.clone()));
                 }
             }
+        }
+    }
+
+    /// Gives answers. Each one wakes a task, and from outside of their runtime that costs a system call as often as not,
+    /// which adds up to more than the rows cost; so where there is a runtime, one task wakes all others.
+    fn answer(&self, answers: Answers) {
+        match &self.runtime {
+            Some(runtime) if answers.0.len() > ANSWERS_MAX => drop(runtime.spawn(async move { drop(answers) })),
+            Some(_) | None => drop(answers),
         }
     }
 
@@ -250,7 +263,13 @@ impl Writer {
             None => {
                 self.pages_max_set = 0;
                 let opened = State::open(&self.folder, &self.options);
-                opened.map_err(|error| StoreError::Unavailable(error.to_string().into()))?
+                let state = opened.map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
+                // The group that failed may have redacted something and reached the disk all the same.
+                if state.scrub_noted && !self.scrub.is_due() {
+                    self.scrub.ask();
+                    self.wrote = true;
+                }
+                state
             }
         };
         Ok(self.state.insert(state))
@@ -292,7 +311,7 @@ impl Writer {
     }
 
     fn look_after_group(&mut self) {
-        self.wal_may_be_long = true;
+        self.wrote = true;
         if let Some(state) = &mut self.state {
             state.caches.tidy();
             state.windows.tidy();
@@ -318,17 +337,22 @@ impl Writer {
     }
 
     fn look_when_idle(&mut self) {
-        self.wal_may_be_long = false;
+        self.wrote = false;
         if self.scrub.is_due() {
             // Old pages in the WAL's file are wiped by making it empty.
             if self.checkpoint("TRUNCATE") == Some((0, 0)) {
                 self.wipe();
             }
-            self.wal_may_be_long = self.scrub.is_due();
+            self.wrote = self.scrub.is_due();
         } else if let Some((length, moved)) = self.checkpoint("NOOP")
             && length - moved > WAL_PAGES_IDLE
         {
             self.checkpoint("PASSIVE");
+        }
+        if let Some(state) = &self.state
+            && let Err(error) = state.db.execute_batch("PRAGMA shrink_memory")
+        {
+            tracing::warn!(%error, "the page cache could not be given back");
         }
     }
 
@@ -376,7 +400,20 @@ impl Writer {
     }
 }
 
-type GroupResult = (Vec<Result<Outcome, StoreError>>, Vec<Commit>);
+/// Answers that are due. They are given when this is dropped, so that none is lost with a runtime that has ended.
+struct Answers(Vec<(oneshot::Sender<Answer>, Answer)>);
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for (answer, outcome) in self.0.drain(..) {
+            // Whoever does not wait any more does not want the answer.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+type Answer = Result<Outcome, StoreError>;
+type GroupResult = (Vec<Answer>, Vec<Commit>);
 
 fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault> {
     state.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -449,5 +486,25 @@ fn content_bytes(event: &EventBody) -> usize {
         | EventBody::Edit { content: None, .. }
         | EventBody::Redaction { .. }
         | EventBody::Reaction { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::lock;
+
+    #[test]
+    fn a_scrub_that_a_failed_group_noted_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_path_buf();
+        let lock = lock(&path).unwrap();
+        let mut writer = Writer::open(path, Options::default(), lock, Arc::default(), Arc::default()).unwrap();
+        assert!(!writer.scrub.is_due());
+        // As if a COMMIT had failed that reached the disk.
+        scrub::note(&writer.open_state().unwrap().db, true).unwrap();
+        writer.state = None;
+        assert!(writer.open_state().unwrap().scrub_noted);
+        assert!(writer.scrub.is_due());
     }
 }

@@ -6,14 +6,16 @@ use domain::{
     AppId, ClientId, CursorMove, Cursors, DeviceId, Event, EventBody, Member, MemberState, NewRoom, Room, Seq,
     Timestamp, UserId, pair_of,
 };
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
-use storage::{Outcome, Receipt, RoomWork, record};
+use storage::{FINGERPRINT_FORGOTTEN, Outcome, Receipt, RoomWork, record};
 
 use super::State;
 use super::caches::{AppState, Caches, CursorState, RoomName, RoomState, cursors_of};
-use super::group::{AppCommit, Group};
+use super::group::{AppCommit, Group, Moved};
+use super::windows::Windows;
 use crate::error::Fault;
-use crate::key::{AppKey, DeviceKey, RoomKey, UserKey, cursor_key};
+use crate::key::{AppKey, DeviceKey, RoomKey, Slot, UserKey, member_key, slot_of};
 use crate::rows::{self, UserIds};
 use crate::window::Answer;
 
@@ -81,7 +83,7 @@ pub(super) fn check(state: &mut State, app: &AppId, work: &RoomWork) -> Result<V
 }
 
 fn repeat(db: &Connection, answer: &Answer, fingerprint: u64) -> Result<Outcome, Fault> {
-    if answer.fingerprint != fingerprint {
+    if answer.fingerprint != fingerprint && answer.fingerprint != FINGERPRINT_FORGOTTEN {
         return Ok(Outcome::ClientIdReused);
     }
     let mut statement = db.prepare_cached("SELECT id FROM room WHERE key = ?")?;
@@ -119,7 +121,7 @@ pub(super) fn write(
     let mut room = caches.rooms.remove(&name).ok_or(Fault::Damaged("a checked room is gone"))?;
     let commit = group.commit_of(app_id, app, at);
     let first = room.head.seq.next();
-    let mut writing = Writing { db, caches, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
+    let mut writing = Writing { db, caches, windows, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
     let wrote = !work.changes.events.is_empty();
     for (index, body) in work.changes.events.into_iter().enumerate() {
         let own = (index == 0).then_some(work.client_id.as_ref()).flatten();
@@ -131,15 +133,15 @@ pub(super) fn write(
     let Writing { cursors_moved, commit, room: state, .. } = writing;
     if wrote {
         commit.append(state.key, first, state.head.seq);
-        if !std::mem::replace(&mut state.head_moved, true) {
-            commit.rooms_moved.push(name.clone());
+        if std::mem::take(&mut state.facts_moved) {
+            write_facts(db, state)?;
         }
     } else if !cursors_moved.is_empty() {
         commit.touched.insert(state.key);
     }
     commit.written |= wrote || !cursors_moved.is_empty();
     let reached = if commit.written { commit.number } else { app.head };
-    commit.cursors.extend(cursors_moved.into_iter().map(|(user, key)| (name.1.clone(), user, key)));
+    commit.cursors.extend(cursors_moved.into_iter().map(|moved| (name.1.clone(), moved)));
     let seq = if wrote { first } else { state.head.seq };
     let receipt = Receipt { room: Some(name.1.clone()), seq, commit: reached };
     if let Some(client_id) = work.client_id {
@@ -181,13 +183,8 @@ fn create_room(
     if let Some((low, high)) = pair {
         db.prepare_cached("INSERT INTO direct (low, high, room) VALUES (?, ?, ?)")?.execute(params![low, high, key])?;
     }
-    // A room has a head from the start, even if nothing is ever written to it.
-    db.prepare_cached(
-        "INSERT INTO room_head (room, seq, messages, last_message, commit_number) VALUES (?, 0, 0, NULL, 0)",
-    )?
-    .execute([key])?;
     let head = domain::Head::default();
-    caches.rooms.insert(name.clone(), RoomState { key, room, head, head_moved: false, facts_moved: false });
+    caches.rooms.insert(name.clone(), RoomState { key, room, head, facts_moved: false });
     Ok(())
 }
 
@@ -195,12 +192,13 @@ fn create_room(
 struct Writing<'a> {
     db: &'a Connection,
     caches: &'a mut Caches,
+    windows: &'a mut Windows,
     app: AppKey,
     commit: &'a mut AppCommit,
     room: &'a mut RoomState,
     actor: UserKey,
     /// Cursors that this group had not moved before.
-    cursors_moved: Vec<(UserId, i64)>,
+    cursors_moved: Vec<Moved>,
 }
 
 impl Writing<'_> {
@@ -234,7 +232,9 @@ impl Writing<'_> {
                 let mut statement = self.db.prepare_cached("INSERT INTO edit (target, seq) VALUES (?, ?)")?;
                 statement.execute(params![self.room.key.event(*target), event.seq.0])?;
             }
-            EventBody::Redaction { target, .. } => redact(self.db, self.room.key, *target, event.seq)?,
+            EventBody::Redaction { target, .. } => {
+                redact(self.db, self.windows, self.room.key, *target, event.seq)?;
+            }
             EventBody::Reaction { target, keys, .. } => {
                 react(self.db, self.room.key.event(*target), self.actor, keys)?;
             }
@@ -250,9 +250,10 @@ impl Writing<'_> {
     fn insert(&mut self, event: &Event, device: DeviceKey, fingerprint: u64) -> Result<(), Fault> {
         let (kind, body) = record::encode(&event.body);
         let client_id = event.client_id.as_ref().map(ClientId::as_str);
+        let last_message = if event.body.is_message() { None } else { self.room.head.last_message.map(|seq| seq.0) };
         let mut statement = self.db.prepare_cached(
-            "INSERT INTO event (key, commit_number, number, at, sender, device, client_id, fingerprint, kind, body)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO log (key, commit_number, number, at, sender, device, client_id, fingerprint, kind, body,
+             last_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         statement.execute(params![
             self.room.key.event(event.seq),
@@ -265,6 +266,7 @@ impl Writing<'_> {
             client_id.map(|_| fingerprint.cast_signed()),
             kind,
             body,
+            last_message,
         ])?;
         Ok(())
     }
@@ -281,10 +283,14 @@ impl Writing<'_> {
             None => None,
         };
         let invited_by = member.invited_by.as_ref().map(|by| self.caches.user(db, self.app, by)).transpose()?;
+        let slot = match cursors_of(&mut self.caches.cursors, db, key, room)? {
+            Some(cursors) => cursors.slot,
+            None => self.add_cursors(key)?,
+        };
         let mut statement = db.prepare_cached(
             "INSERT OR REPLACE INTO member
-             (user, room, user_id, peer, state, level, invited_by, invited_at, intervals, commit_number)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (user, room, user_id, peer, state, level, slot, invited_by, invited_at, intervals, commit_number)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         statement.execute(params![
             key,
@@ -293,26 +299,33 @@ impl Writing<'_> {
             peer,
             record::state_name(member.state),
             member.level.0,
+            slot,
             invited_by,
             member.invited_at.map(|seq| seq.0),
             rows::intervals_json(&member),
             member.commit.0,
         ])?;
-        if before.is_none() {
-            // Every member has cursors. The row is written here, since these have not moved.
-            db.prepare_cached(
-                "INSERT INTO cursor (key, delivered, read, read_messages, commit_number) VALUES (?, 0, 0, 0, 0)",
-            )?
-            .execute([cursor_key(key, room)])?;
-            self.caches
-                .cursors
-                .insert(cursor_key(key, room), CursorState { cursors: Cursors::default(), moved: false });
-        }
         let was_joined = before.as_ref().is_some_and(Member::is_joined);
         if state == MemberState::Joined && !was_joined {
             self.move_cursors(user, key, whole(event.seq), event.number)?;
         }
         Ok(before)
+    }
+
+    /// Cursors for a new member, in the next slot. Every member has some, also if they never move.
+    fn add_cursors(&mut self, user: UserKey) -> Result<Slot, Fault> {
+        let room = self.room.key;
+        let mut last =
+            self.db.prepare_cached("SELECT key FROM log WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1")?;
+        let last = last.query_row(room.all_cursors(), |row| row.get(0)).optional()?;
+        let slot = Slot(last.map_or(0, |key| slot_of(key).0) + 1);
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO log (key, kind, commit_number, number, sender, delivered, read) VALUES (?, 0, 0, 0, ?, 0, 0)",
+        )?;
+        insert.execute(params![room.cursors(slot), user])?;
+        let state = CursorState { slot, cursors: Cursors::default(), moved: false };
+        self.caches.cursors.insert(member_key(user, room), state);
+        Ok(slot)
     }
 
     /// Moves the actor's cursors as asked, to the head at most.
@@ -323,7 +336,7 @@ impl Writing<'_> {
         let number = match to.read {
             Some(seq) if seq == head.seq => head.messages,
             Some(seq) if seq > Seq(0) => {
-                let mut statement = self.db.prepare_cached("SELECT number FROM event WHERE key = ?")?;
+                let mut statement = self.db.prepare_cached("SELECT number FROM log WHERE key = ?")?;
                 let number = statement.query_row([self.room.key.event(seq)], |row| row.get(0)).optional()?;
                 number.ok_or(Fault::Damaged("an event of a room is missing"))?
             }
@@ -336,10 +349,22 @@ impl Writing<'_> {
         let (commit, room) = (self.commit.number, self.room.key);
         let Some(state) = cursors_of(&mut self.caches.cursors, self.db, key, room)? else { return Ok(()) };
         if state.cursors.apply(to, number, commit) && !std::mem::replace(&mut state.moved, true) {
-            self.cursors_moved.push((user.clone(), cursor_key(key, room)));
+            let row = room.cursors(state.slot);
+            self.cursors_moved.push(Moved { user: user.clone(), member: member_key(key, room), row });
         }
         Ok(())
     }
+}
+
+/// Writes what a room has become.
+fn write_facts(db: &Connection, state: &RoomState) -> Result<(), Fault> {
+    let RoomState { key, room, .. } = state;
+    let mut statement = db.prepare_cached(
+        "UPDATE room SET settings = ?, joined = ?, invited = ?, owners = ?, version = ? WHERE key = ?",
+    )?;
+    let settings = record::encode_settings(&room.settings);
+    statement.execute(params![settings, room.joined, room.invited, room.owners, room.version, key])?;
+    Ok(())
 }
 
 fn whole(seq: Seq) -> CursorMove {
@@ -347,17 +372,32 @@ fn whole(seq: Seq) -> CursorMove {
 }
 
 /// Takes a message's content away, wherever it stands, and its reactions.
-fn redact(db: &Connection, room: RoomKey, target: Seq, redaction: Seq) -> Result<(), Fault> {
+///
+/// No hash of it is kept either. Its commands are still known by their client ids.
+fn redact(db: &Connection, windows: &mut Windows, room: RoomKey, target: Seq, redaction: Seq) -> Result<(), Fault> {
     let key = room.event(target);
     let Some(EventBody::Message { reply_to, .. }) = rows::load_body(db, key)? else { return Ok(()) };
     let stripped = EventBody::Message { content: None, reply_to, redacted_by: Some(redaction) };
     let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ?")?;
     let edits = edits.query_map([key], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
-    let mut update = db.prepare_cached("UPDATE event SET body = ? WHERE key = ?")?;
-    update.execute(params![record::encode(&stripped).1, key])?;
-    let (_, edit) = record::encode(&EventBody::Edit { target, content: None });
+    let mut strip = db.prepare_cached(
+        "UPDATE log SET body = ?, fingerprint = iif(client_id IS NULL, NULL, ?) WHERE key = ? RETURNING device, client_id",
+    )?;
+    let mut strip = |seq: Seq, body: &EventBody| -> Result<(), Fault> {
+        let values = params![record::encode(body).1, FINGERPRINT_FORGOTTEN.cast_signed(), room.event(seq)];
+        let client_id = |row: &rusqlite::Row<'_>| match row.get_ref(1)? {
+            ValueRef::Null => Ok(None),
+            _ => rows::client_id(row, 1).map(Some),
+        };
+        let by = strip.query_row(values, |row| Ok((row.get(0)?, client_id(row)?))).optional()?;
+        if let Some((device, Some(client_id))) = by {
+            windows.forget_fingerprint(db, device, &client_id, (room, seq))?;
+        }
+        Ok(())
+    };
+    strip(target, &stripped)?;
     for seq in edits {
-        update.execute(params![edit, room.event(Seq(seq))])?;
+        strip(Seq(seq), &EventBody::Edit { target, content: None })?;
     }
     db.prepare_cached("DELETE FROM reaction WHERE event = ?")?.execute([key])?;
     db.prepare_cached("DELETE FROM reaction_count WHERE event = ?")?.execute([key])?;

@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use domain::{AppId, ClientId, CommitNumber};
+use domain::{AppId, ClientId, CommitNumber, Seq};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::caches::AppState;
 use crate::cache::Generations;
 use crate::error::Fault;
-use crate::key::{AppKey, DeviceKey, journal_key, split_event};
+use crate::key::{AppKey, DeviceKey, RoomKey, journal_key, split_event};
 use crate::packed::{pack_answers, unpack_answers, unpack_answers_of_devices, unpack_ranges};
 use crate::rows;
 use crate::window::{Answer, DeviceWindow};
@@ -43,6 +43,8 @@ pub(super) struct Windows {
     windows: Generations<DeviceKey, DeviceWindow>,
     /// Oldest first.
     waiting: VecDeque<Waiting>,
+    /// Those whose rows hold what must be forgotten.
+    rewrite: Vec<DeviceKey>,
     work: u64,
     noted_at_work: u64,
 }
@@ -50,8 +52,13 @@ pub(super) struct Windows {
 impl Windows {
     /// The windows as they were when the last commit was written.
     pub(super) fn rebuild(db: &Connection) -> Result<Self, Fault> {
-        let mut windows =
-            Self { windows: Generations::new(WINDOWS_MAX), waiting: VecDeque::new(), work: 0, noted_at_work: 0 };
+        let mut windows = Self {
+            windows: Generations::new(WINDOWS_MAX),
+            waiting: VecDeque::new(),
+            rewrite: Vec::new(),
+            work: 0,
+            noted_at_work: 0,
+        };
         let mut apps = db.prepare("SELECT key, head, windows_commit FROM app")?;
         let mut apps = apps.query([])?;
         while let Some(app) = apps.next()? {
@@ -70,7 +77,7 @@ impl Windows {
         let mut journal =
             db.prepare_cached("SELECT rooms, answers FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
         let mut events = db.prepare_cached(
-            "SELECT key, commit_number, device, client_id, fingerprint FROM event WHERE key BETWEEN ? AND ?",
+            "SELECT key, commit_number, device, client_id, fingerprint FROM log WHERE key BETWEEN ? AND ?",
         )?;
         let mut commits = journal.query([journal_key(app, after), journal_key(app, head)])?;
         while let Some(commit) = commits.next()? {
@@ -98,9 +105,10 @@ impl Windows {
         Ok(())
     }
 
-    /// Remembers what came after the window's rows were written; they hold everything up to that commit.
+    /// Remembers what came after the window's rows were written; they hold everything up to that commit. What a device
+    /// sent that has ended since stays forgotten.
     fn remember_later(&mut self, db: &Connection, app: AppKey, device: DeviceKey, answer: Answer) -> Result<(), Fault> {
-        if answer.commit > self.window(db, device)?.written_to {
+        if lives(db, device)? && answer.commit > self.window(db, device)?.written_to {
             self.remember(db, app, device, answer)?;
         }
         Ok(())
@@ -152,6 +160,22 @@ impl Windows {
         Ok(())
     }
 
+    /// Forgets the fingerprint of the command that an event was written by, also in the rows of the window, which are
+    /// written with this group.
+    pub(super) fn forget_fingerprint(
+        &mut self,
+        db: &Connection,
+        device: DeviceKey,
+        client_id: &ClientId,
+        event: (RoomKey, Seq),
+    ) -> Result<(), Fault> {
+        let (room, seq) = event;
+        if self.window(db, device)?.forget_fingerprint(client_id, room, seq) {
+            self.rewrite.push(device);
+        }
+        Ok(())
+    }
+
     /// Forgets a device that has ended.
     pub(super) fn forget(&mut self, db: &Connection, device: DeviceKey) -> Result<(), Fault> {
         self.windows.remove(&device);
@@ -168,6 +192,11 @@ impl Windows {
         all: bool,
     ) -> Result<(), Fault> {
         self.work += work;
+        for device in std::mem::take(&mut self.rewrite) {
+            if let Some(window) = self.windows.get_mut(&device) {
+                write_window(db, device, window)?;
+            }
+        }
         // Those that will be forgotten after the group must be written by then.
         let all = all || self.windows.is_full();
         while let Some(next) = self.waiting.front() {
@@ -209,8 +238,14 @@ impl Windows {
     }
 }
 
+/// Whether there is such a device still.
+fn lives(db: &Connection, device: DeviceKey) -> Result<bool, Fault> {
+    Ok(db.prepare_cached("SELECT 1 FROM device WHERE key = ?")?.exists([device])?)
+}
+
 fn write_window(db: &Connection, device: DeviceKey, window: &mut DeviceWindow) -> Result<(), Fault> {
-    if window.unwritten == 0 {
+    // A command that was on its way when its device ended is written, but nobody would ever delete its window.
+    if window.unwritten == 0 || !lives(db, device)? {
         return Ok(());
     }
     let anew = window.unwritten == window.len() || window.chunks.len() >= CHUNKS_MAX;
@@ -230,11 +265,9 @@ fn write_window(db: &Connection, device: DeviceKey, window: &mut DeviceWindow) -
 
 #[cfg(test)]
 mod tests {
-    use domain::Seq;
     use storage::WINDOW_ENTRIES_MAX;
 
     use super::*;
-    use crate::key::RoomKey;
     use crate::schema::migrate;
 
     const DEVICES: u64 = 3;
@@ -247,6 +280,12 @@ mod tests {
     fn check(count: u64, work_each: u64) {
         let mut db = Connection::open_in_memory().unwrap();
         migrate(&mut db).unwrap();
+        let sql = "INSERT INTO device (key, user, name, created_at, last_seen_at, refresh_generation)
+                   VALUES (?, 0, '', 0, 0, 0)";
+        db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        for device in 0..DEVICES {
+            db.execute(sql, [device]).unwrap();
+        }
         let mut windows = Windows::rebuild(&db).unwrap();
         let app = AppKey(1);
         for n in 1..=count {

@@ -1,5 +1,6 @@
 //! Backups while the store serves, and their way back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -64,7 +65,21 @@ async fn nothing_is_overwritten() {
     assert!(matches!(restore(&outside.path().join("absent.db"), &outside.path().join("x")), Err(OpenError::Missing)));
     let restored = outside.path().join("restored");
     restore(&file, &restored).unwrap();
-    assert_eq!(told(&*open(&restored), &world.app).await, before);
+    let reopened = open(&restored);
+    assert_eq!(told(&*reopened, &world.app).await, before);
+    reopened.close().await;
+    // The same content, but what comes after it is another history.
+    let again = outside.path().join("again");
+    restore(&file, &again).unwrap();
+    let new = outside.path().join("new");
+    let mut epochs = Vec::new();
+    for folder in [folder.path(), &restored, &again, &new, folder.path()] {
+        let store = open(folder);
+        epochs.push(store.epoch().await.unwrap());
+        store.close().await;
+    }
+    assert_eq!(epochs.pop().as_ref(), epochs.first(), "opening changes nothing");
+    assert_eq!(epochs.iter().collect::<BTreeSet<_>>().len(), epochs.len(), "{epochs:?}");
     let left: Vec<_> = std::fs::read_dir(outside.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_str().unwrap().contains("partial")), "{left:?}");
 }

@@ -1,10 +1,12 @@
 //! The data folder: its lock, its schema, its versions.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 use storage::Store;
 use storage_sqlite::{OpenError, Options, SqliteStore};
 
-use crate::world::{fresh, open};
+use crate::world::{crashed, fresh, lively, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_is_open_once() {
@@ -47,4 +49,28 @@ fn what_is_no_database_is_refused() {
     std::fs::write(folder.path().join("starling.db"), "this is a text, not a database".repeat(200)).unwrap();
     let opened = SqliteStore::open(folder.path(), &Options::default());
     assert!(matches!(opened, Err(OpenError::Sqlite(_))), "{opened:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_can_read_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let check = |folder: &Path| {
+        for name in ["starling.db", "starling.db-wal", "starling.db-shm"] {
+            let mode = folder.join(name).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    };
+    let (store, folder) = fresh();
+    lively(store.clone()).await;
+    check(folder.path());
+    // A folder of an older program that has crashed.
+    let old = crashed(folder.path());
+    for name in ["starling.db", "starling.db-wal"] {
+        std::fs::set_permissions(old.path().join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let reopened = open(old.path());
+    check(old.path());
+    reopened.close().await;
+    store.close().await;
 }

@@ -1,12 +1,11 @@
 //! What was acknowledged is there again: after closing, and after a crash.
 
-use std::sync::Arc;
-
-use storage::conformance::world::{World, device};
+use domain::{AccountChange, ClientId};
+use rusqlite::Connection;
+use storage::conformance::world::{device, user};
 use storage::{Outcome, Store, WINDOW_ENTRIES_MAX, Work};
-use storage_sqlite::SqliteStore;
 
-use crate::world::{crashed, fresh, lively, messages, open, send_as, told};
+use crate::world::{crashed, fresh, lively, messages, on, open, send_as, told};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_kept_by_closing_and_by_crashing() {
@@ -84,11 +83,28 @@ async fn a_window_holds_the_same_ids_after_a_crash() {
     }
 }
 
-/// The world on another store that has it.
-fn on(world: &World, store: &Arc<SqliteStore>) -> World {
-    let mut world = world.clone();
-    world.store = store.clone();
-    world
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_of_ended_devices_stay_forgotten() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    send_as(&world, "c1", 1, "red").await;
+    let end = AccountChange::RevokeDevices { user: user("ann"), devices: vec![device("ann-1")] };
+    world.account_done(vec![end]).await;
+    // One that was on its way when the device ended.
+    send_as(&world, "c2", 2, "red").await;
+    let after_crash = crashed(folder.path());
+    store.close().await;
+    for folder in [after_crash.path(), folder.path()] {
+        let store = open(folder);
+        for (id, fingerprint) in [("c1", 1), ("c2", 2)] {
+            let id = ClientId::new(id).unwrap();
+            assert_eq!(store.recall(&world.app, &device("ann-1"), &id, fingerprint).await.unwrap(), None, "{id}");
+        }
+        store.close().await;
+        let db = Connection::open(folder.join("starling.db")).unwrap();
+        let sql = "SELECT count(*) FROM device_window WHERE device NOT IN (SELECT key FROM device)";
+        assert_eq!(db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
 }
 
 fn repeated(answer: &Outcome) -> Outcome {

@@ -19,6 +19,13 @@ pub fn open(folder: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(folder, &Options::default()).unwrap())
 }
 
+/// The world on another store that has it.
+pub fn on(world: &World, store: &Arc<SqliteStore>) -> World {
+    let mut world = world.clone();
+    world.store = store.clone();
+    world
+}
+
 /// A folder as a crash at this moment would leave it.
 pub fn crashed(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();

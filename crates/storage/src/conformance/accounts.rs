@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::{AccountChange, App, AppSettings, DEVICES_PER_USER_MAX, Device, PasswordHash, Timestamp, User, UserId};
+use domain::{AccountChange, App, AppSettings, DEVICES_PER_USER_MAX, Device, PasswordHash, Revoke, Timestamp, User};
 
 use super::world::{World, device, device_of, person, user};
-use crate::{Outcome, Store};
+use crate::{Outcome, Store, UserPlace};
 
 fn update(id: &str, name: Option<&str>, admin: Option<bool>, disabled: Option<bool>) -> AccountChange {
     AccountChange::UpdateUser { user: user(id), display_name: name.map(Into::into), admin, disabled }
@@ -49,7 +49,8 @@ pub async fn units_of_account_changes_are_whole(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let head = world.store.head(&world.app).await.unwrap();
     let password = PasswordHash("new".into());
-    let set = |id: &str| AccountChange::SetPassword { user: user(id), password: password.clone() };
+    let set =
+        |id: &str| AccountChange::SetPassword { user: user(id), password: password.clone(), revoke: Revoke::None };
     let revoke = AccountChange::RevokeDevices { user: user("ann"), devices: vec![device("ann-1")] };
     let changes = vec![
         world.new_user("fay"),
@@ -75,7 +76,7 @@ pub async fn units_of_account_changes_are_whole(store: Arc<dyn Store>) {
     assert_eq!(world.store.devices(&world.app, &user("fay")).await.unwrap().len(), 1);
 }
 
-/// The id, or any word of the display name, begins with the query, whatever its case; pages go by id.
+/// The id, or any word of the display name, begins with the query, whatever its case.
 pub async fn users_are_found_by_prefix_of_id_and_words(store: Arc<dyn Store>) {
     let world = World::named(store, "people").await;
     let people = [
@@ -93,14 +94,15 @@ pub async fn users_are_found_by_prefix_of_id_and_words(store: Arc<dyn Store>) {
         world.account_done(vec![AccountChange::CreateUser { user, password: None }]).await;
     }
     let find = async |query: &str, after: Option<&str>, limit: usize| {
-        let after: Option<UserId> = after.map(user);
-        let users = world.store.search_users(&world.app, query, after.as_ref(), limit).await.unwrap();
-        users.into_iter().map(|user| user.id.to_string()).collect::<Vec<_>>()
+        let after = after.map(|place| UserPlace::parse(place).unwrap());
+        let found = world.store.search_users(&world.app, query, after.as_ref(), limit).await.unwrap();
+        found.users.into_iter().map(|user| user.id.to_string()).collect::<Vec<_>>()
     };
     for (query, expect) in [
+        // By the word, then by the id.
         ("ada", &["ada", "k1"][..]),
         ("ADA", &["ada", "k1"]),
-        ("lov", &["k1", "lov.e"]),
+        ("lov", &["lov.e", "k1"]),
         ("Hop", &["k2"]),
         ("oppe", &[]),
         ("lace", &[]),
@@ -128,16 +130,99 @@ pub async fn users_are_found_by_prefix_of_id_and_words(store: Arc<dyn Store>) {
     assert_eq!(all.len(), people.len() + super::world::PEOPLE.len());
     assert!(all.is_sorted());
     assert_eq!(find("", Some("bob"), 3).await, ["cho", "dan", "eve"]);
-    assert_eq!(find("k", Some("k2"), 2).await, ["k3", "k4"]);
-    assert_eq!(find("k", Some("k5zzz"), 9).await, ["k6"]);
+    assert_eq!(find("k", Some("k2/k2"), 2).await, ["k3", "k4"]);
+    assert_eq!(find("k", Some("k5zzz/k1"), 9).await, ["k6"]);
+    assert_eq!(find("k", Some("a/k5"), 1).await, ["k1"], "a place before all that is found");
     world.account_done(vec![update("k1", Some("Countess"), None, None)]).await;
     assert_eq!(find("lov", None, 50).await, ["lov.e"], "the old name is forgotten");
     assert_eq!(find("count", None, 50).await, ["k1"]);
 }
 
+/// Pages go by word and id and tell each user once, whatever their size, though most users have several such words.
+pub async fn pages_of_users_tell_each_once(store: Arc<dyn Store>) {
+    let world = World::named(store, "crowd").await;
+    let mut expect = Vec::new();
+    for n in 0..400 {
+        let (id, name) = (format!("u{n}"), format!("Una u{} Ulf u", n % 3));
+        let user = User { display_name: name.into(), ..person(&id, Timestamp(1)) };
+        world.account_done(vec![AccountChange::CreateUser { user, password: None }]).await;
+        expect.push(id);
+    }
+    // All have the word "u", so that they come by id; half of them then go by another word.
+    expect.sort();
+    for n in 0..200 {
+        world
+            .account_done(vec![update(
+                &format!("u{n}"),
+                Some(if n % 2 == 0 { "Una Ulf" } else { "Ulf Una" }),
+                None,
+                None,
+            )])
+            .await;
+    }
+    expect.sort_by_key(|id| {
+        let renamed = id[1..].parse::<u32>().unwrap() < 200;
+        (if renamed { id.clone().min("ulf".into()) } else { "u".into() }, id.clone())
+    });
+    for limit in [1, 7, 100, 1_000] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = world.store.search_users(&world.app, "U", after.as_ref(), limit).await.unwrap();
+            assert!(page.users.len() <= limit);
+            found.extend(page.users.into_iter().map(|user| user.id.to_string()));
+            let Some(next) = page.next else { break };
+            assert!(after.is_none_or(|after| after < next), "it goes on");
+            after = Some(next);
+        }
+        assert_eq!(found, expect, "in pages of {limit}");
+    }
+}
+
+/// A new password ends the devices it is told to end, at once; a login against the old one comes too late.
+pub async fn a_new_password_ends_devices_and_logins(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    world.account_done(vec![world.new_device("ann-2", "ann"), world.new_device("ann-3", "ann")]).await;
+    let mut feed = world.store.feed().unwrap();
+    let hash = |n: u32| PasswordHash(format!("hash {n}").into());
+    let set = |n: u32, revoke: Revoke| AccountChange::SetPassword { user: user("ann"), password: hash(n), revoke };
+    let mut check = async |change: AccountChange, ended: &[&str]| {
+        world.account_done(vec![change]).await;
+        let mut revoked = feed.try_recv().unwrap().revoked.clone();
+        revoked.sort();
+        assert_eq!(revoked, ended.iter().map(|id| device(id)).collect::<Vec<_>>());
+    };
+    check(set(1, Revoke::None), &[]).await;
+    check(set(2, Revoke::AllBut(device("ann-2"))), &["ann-1", "ann-3"]).await;
+    check(set(3, Revoke::AllBut(device("bob-1"))), &["ann-2"]).await;
+    assert_eq!((names(&world, "ann").await, names(&world, "bob").await), (vec![], vec!["bob-1".to_owned()]));
+
+    let login = |id: &str, verified: Option<PasswordHash>| {
+        vec![AccountChange::CreateDevice { device: device_of(id, "ann", Timestamp(9)), verified }]
+    };
+    assert_eq!(world.account(login("late", Some(hash(2)))).await, Outcome::Conflict);
+    world.account_done(login("ann-4", Some(hash(3)))).await;
+    world.account_done(login("ann-5", None)).await;
+    world.account_done(vec![AccountChange::CreateUser { user: person("fay", Timestamp(1)), password: None }]).await;
+    let fay = AccountChange::CreateDevice { device: device_of("fay-1", "fay", Timestamp(9)), verified: Some(hash(3)) };
+    assert_eq!(world.account(vec![fay]).await, Outcome::Conflict, "there is no password at all");
+
+    // The whole unit or nothing of it.
+    let nobody = AccountChange::SetPassword { user: user("nobody"), password: hash(4), revoke: Revoke::All };
+    assert_eq!(world.account(vec![set(4, Revoke::All), nobody]).await, Outcome::Conflict);
+    assert_eq!(names(&world, "ann").await.len(), 2);
+    assert_eq!(world.store.password(&world.app, &user("ann")).await.unwrap(), Some(hash(3)));
+    world.account_done(vec![set(5, Revoke::All)]).await;
+    assert_eq!(names(&world, "ann").await, [""; 0]);
+}
+
 /// Passwords come back as they were set last.
 pub async fn passwords_are_kept_and_replaced(store: Arc<dyn Store>) {
     let world = World::new(store).await;
+    let set = |id: &str, password: PasswordHash| AccountChange::SetPassword {
+        user: user(id),
+        password,
+        revoke: Revoke::None,
+    };
     let get = async |id: &str| world.store.password(&world.app, &user(id)).await.unwrap();
     assert_eq!(get("ann").await, Some(PasswordHash("hash of ann".into())));
     assert_eq!(get("nobody").await, None);
@@ -146,11 +231,10 @@ pub async fn passwords_are_kept_and_replaced(store: Arc<dyn Store>) {
     assert_eq!(get("fay").await, None);
     let hash = PasswordHash("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".into());
     for id in ["ann", "fay"] {
-        world.account_done(vec![AccountChange::SetPassword { user: user(id), password: hash.clone() }]).await;
+        world.account_done(vec![set(id, hash.clone())]).await;
         assert_eq!(get(id).await, Some(hash.clone()));
     }
-    let unknown = AccountChange::SetPassword { user: user("nobody"), password: hash };
-    assert_eq!(world.account(vec![unknown]).await, Outcome::Conflict);
+    assert_eq!(world.account(vec![set("nobody", hash)]).await, Outcome::Conflict);
     assert_eq!(get("nobody").await, None);
 }
 
@@ -192,7 +276,7 @@ pub async fn devices_come_newest_first_and_end(store: Arc<dyn Store>) {
         last_seen_at: Timestamp(9),
         ..device_of("c", "cho", Timestamp(3))
     };
-    world.account_done(vec![AccountChange::CreateDevice(full.clone())]).await;
+    world.account_done(vec![AccountChange::CreateDevice { device: full.clone(), verified: None }]).await;
     assert_eq!(world.store.device(&world.app, &device("c")).await.unwrap(), Some(full));
     for (id, owner) in [("a", "ann"), ("b", "ann"), ("fresh", "nobody")] {
         assert_eq!(world.account(vec![world.new_device(id, owner)]).await, Outcome::Conflict, "{id} of {owner}");

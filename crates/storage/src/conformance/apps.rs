@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{AccountChange, Action, App, AppId, AppSettings, CommitNumber, Seq, Timestamp};
 
 use super::world::{World, device, done, message_changes, range, room, say, user};
-use crate::{FollowerStep, Outcome, Store, Unit, Work};
+use crate::{FollowerStep, FoundUsers, MemberFilter, Outcome, Store, Unit, Work};
 
 /// The same ids in two apps are two things.
 pub async fn another_app_sees_nothing(store: Arc<dyn Store>) {
@@ -29,14 +29,15 @@ pub async fn another_app_sees_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.head(app).await.unwrap(), heads.1);
     assert_eq!(store.room(app, &room("red"), &[&user("ann")]).await.unwrap(), None);
     assert_eq!(store.entries(app, &room("red"), &[range(1, 9)], None).await.unwrap(), (vec![], Seq(0)));
+    assert_eq!(store.bodies(app, &room("red"), range(1, 9)).await.unwrap(), []);
     assert_eq!(store.target(app, &room("red"), Seq(4), &user("ann")).await.unwrap(), None);
-    assert_eq!(store.members(app, &room("red"), None, 9).await.unwrap(), []);
+    assert_eq!(store.members(app, &room("red"), MemberFilter::Present, None, 9).await.unwrap(), []);
     assert_eq!(store.rooms_of(app, &user("ann")).await.unwrap(), []);
-    assert!(!store.share_room(app, [&user("ann"), &user("bob")]).await.unwrap());
+    assert_eq!(store.share_rooms(app, &user("ann"), &[user("bob")]).await.unwrap(), []);
     assert_eq!(store.direct_room(app, [&user("ann"), &user("bob")]).await.unwrap(), None);
     assert_eq!(store.changed_rooms(app, &user("ann"), CommitNumber(0), 9).await.unwrap().rooms, []);
     assert_eq!(store.users(app, &[user("fay")]).await.unwrap(), []);
-    assert_eq!(store.search_users(app, "fay", None, 9).await.unwrap(), []);
+    assert_eq!(store.search_users(app, "fay", None, 9).await.unwrap(), FoundUsers::default());
     assert_eq!(store.password(app, &user("fay")).await.unwrap(), None);
     assert_eq!(store.device(app, &device("fay-1")).await.unwrap(), None);
     assert_eq!(store.devices(app, &user("fay")).await.unwrap(), []);
@@ -88,4 +89,12 @@ pub async fn apps_are_listed_and_updated(store: Arc<dyn Store>) {
         assert_eq!(store.commit(unit).await.unwrap(), Outcome::Conflict);
     }
     assert_eq!(store.apps().await.unwrap(), expected);
+}
+
+/// A store has one epoch, which its writes don't change.
+pub async fn the_epoch_stays(store: Arc<dyn Store>) {
+    let epoch = store.epoch().await.unwrap();
+    assert!((16..=64).contains(&epoch.len()) && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{epoch}");
+    World::new(store.clone()).await;
+    assert_eq!(store.epoch().await.unwrap(), epoch);
 }

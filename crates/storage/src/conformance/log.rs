@@ -56,6 +56,26 @@ pub async fn events_carry_what_was_written(store: Arc<dyn Store>) {
     assert_eq!(world.room("red").await.room.created_at, entries[0].event.at);
 }
 
+/// Ranges are read in the order given, and none is begun once enough bytes are read.
+pub async fn entries_are_bounded_in_bytes(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    world.group("red", &["ann"]).await;
+    let long = "x".repeat(domain::TEXT_BYTES_MAX);
+    for _ in 3..=100 {
+        world.act("ann", "red", say(&long)).await;
+    }
+    let seqs = async |ranges: &[SeqRange]| {
+        let (entries, _) = world.store.entries(&world.app, &room("red"), ranges, None).await.unwrap();
+        entries.iter().map(|entry| entry.event.seq.0).collect::<Vec<_>>()
+    };
+    let per_range = 16;
+    let backward: Vec<_> = (1..=6).rev().map(|n| range((n - 1) * per_range + 1, n * per_range)).collect();
+    let whole = crate::READ_BYTES_MAX / domain::TEXT_BYTES_MAX / per_range as usize;
+    let expect: Vec<u64> = backward[..whole].iter().flat_map(|range| range.first.0..=range.last.0).collect();
+    assert_eq!(seqs(&backward).await, expect);
+    assert_eq!(seqs(&[range(3, 100)]).await.len(), 98);
+}
+
 /// Ranges are cut to the log; a viewer is optional; an unknown room is empty.
 pub async fn entries_are_cut_from_ranges(store: Arc<dyn Store>) {
     let world = World::new(store).await;

@@ -65,6 +65,42 @@ pub async fn repeats_are_recognised_before_conflicts(store: Arc<dyn Store>) {
     done(say_as(&world, "ann", "c4", 10, "in time").await);
 }
 
+/// When a text is deleted its hash is, too: a repeat is still one, whatever it says.
+pub async fn repeats_of_deleted_texts_are_recognised(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    world.group("red", &["ann", "bob"]).await;
+    let sent = done(say_as(&world, "ann", "c1", 7, "secret").await);
+    let kept = done(say_as(&world, "ann", "c2", 7, "no secret").await);
+    let edit = Action::Edit { target: sent.seq, content: domain::Content::plain("more secret") };
+    let edit = world.work_as("c3", 7, world.work("ann", "red", world.check("ann", "red", edit).await.unwrap()));
+    let edited = done(world.commit(Work::Room(edit)).await);
+    for id in ["c1", "c2", "c3"] {
+        assert_eq!(recall(&world, "ann-1", id, 8).await, Some(Outcome::ClientIdReused), "{id}");
+    }
+    let redact = Action::Redact { target: sent.seq, reason: None };
+    let redact = world.work_as("c4", 7, world.work("ann", "red", world.check("ann", "red", redact).await.unwrap()));
+    let redacted = done(world.commit(Work::Room(redact)).await);
+    for (id, receipt, is_kept) in
+        [("c1", &sent, false), ("c2", &kept, true), ("c3", &edited, false), ("c4", &redacted, true)]
+    {
+        for fingerprint in [7, 8] {
+            let expect = match is_kept && fingerprint == 8 {
+                true => Outcome::ClientIdReused,
+                false => Outcome::Duplicate(receipt.clone()),
+            };
+            assert_eq!(recall(&world, "ann-1", id, fingerprint).await, Some(expect.clone()), "{id}");
+            assert_eq!(say_as(&world, "ann", id, fingerprint, "secret").await, expect, "{id}");
+        }
+    }
+    // Of a device that ended nothing is known, and what it said is deleted all the same.
+    let sent = done(say_as(&world, "bob", "c1", 7, "secret").await);
+    let end = domain::AccountChange::RevokeDevices { user: super::world::user("bob"), devices: vec![device("bob-1")] };
+    world.account_done(vec![end]).await;
+    assert_eq!(recall(&world, "bob-1", "c1", 7).await, None);
+    world.act("bob", "red", Action::Redact { target: sent.seq, reason: None }).await;
+    assert_eq!(recall(&world, "bob-1", "c1", 7).await, None);
+}
+
 /// The same client id by another device is another command.
 pub async fn client_ids_belong_to_a_device(store: Arc<dyn Store>) {
     let world = World::new(store).await;

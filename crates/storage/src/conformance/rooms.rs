@@ -9,7 +9,7 @@ use domain::{
 };
 
 use super::world::{World, open_settings, room, say, set_level, user};
-use crate::{Membership, Store};
+use crate::{MemberFilter, Membership, Store};
 
 /// The room and a member through a whole life.
 pub async fn rooms_follow_the_domain(store: Arc<dyn Store>) {
@@ -98,20 +98,27 @@ pub async fn members_are_paged_by_id(store: Arc<dyn Store>) {
     world.group("red", &["cho", "ann", "eve", "bob"]).await;
     world.act("cho", "red", Action::Invite { user: user("dan") }).await;
     world.act("bob", "red", Action::Leave).await;
-    let page = async |after: Option<&str>, limit: usize| {
+    let page_of = async |which: MemberFilter, after: Option<&str>, limit: usize| {
         let after = after.map(user);
-        let members = world.store.members(&world.app, &room("red"), after.as_ref(), limit).await.unwrap();
+        let members = world.store.members(&world.app, &room("red"), which, after.as_ref(), limit).await.unwrap();
         for membership in &members {
             assert_eq!(*membership, world.membership("red", membership.member.user.as_str()).await);
         }
         members.into_iter().map(|membership| membership.member.user.to_string()).collect::<Vec<_>>()
     };
+    let page = async |after: Option<&str>, limit: usize| page_of(MemberFilter::Present, after, limit).await;
     assert_eq!(page(None, 10).await, ["ann", "cho", "dan", "eve"]);
     assert_eq!(page(None, 2).await, ["ann", "cho"]);
     assert_eq!(page(Some("cho"), 2).await, ["dan", "eve"]);
     assert_eq!(page(Some("bob"), 1).await, ["cho"], "after somebody who is not in it");
     assert_eq!(page(Some("eve"), 2).await, [""; 0]);
-    let nowhere = world.store.members(&world.app, &room("nowhere"), None, 9).await.unwrap();
+    let joined = async |after: Option<&str>, limit: usize| page_of(MemberFilter::Joined, after, limit).await;
+    assert_eq!(joined(None, 10).await, ["ann", "cho", "eve"]);
+    assert_eq!(joined(Some("ann"), 2).await, ["cho", "eve"], "who is invited takes no place");
+    world.act("dan", "red", Action::Join).await;
+    world.act("ann", "red", Action::Leave).await;
+    assert_eq!(joined(None, 10).await, ["cho", "dan", "eve"]);
+    let nowhere = world.store.members(&world.app, &room("nowhere"), MemberFilter::Present, None, 9).await.unwrap();
     assert_eq!(nowhere, []);
 }
 
@@ -145,8 +152,9 @@ pub async fn sharing_needs_both_joined(store: Arc<dyn Store>) {
     world.act("ann", "red", Action::Invite { user: user("cho") }).await;
     world.act("dan", "pair", Action::Direct { user: user("cho") }).await;
     let check = async |a: &str, b: &str, expect: bool| {
-        for pair in [[&user(a), &user(b)], [&user(b), &user(a)]] {
-            assert_eq!(world.store.share_room(&world.app, pair).await.unwrap(), expect, "{pair:?}");
+        for (a, b) in [(user(a), user(b)), (user(b), user(a))] {
+            let shared = world.store.share_rooms(&world.app, &a, std::slice::from_ref(&b)).await.unwrap();
+            assert_eq!(shared.contains(&b), expect, "{a} and {b}");
         }
     };
     check("ann", "bob", true).await;
@@ -158,6 +166,11 @@ pub async fn sharing_needs_both_joined(store: Arc<dyn Store>) {
     check("ann", "cho", true).await;
     world.act("bob", "red", Action::Leave).await;
     check("ann", "bob", false).await;
+    let others = ["cho", "nobody", "bob", "dan", "eve", "ann"].map(user);
+    let shared = async |id: &str| world.store.share_rooms(&world.app, &user(id), &others).await.unwrap();
+    assert_eq!(shared("cho").await, ["cho", "dan", "ann"].map(user), "in the order given");
+    assert_eq!(shared("eve").await, []);
+    assert_eq!(shared("nobody").await, []);
 }
 
 /// A pair's room is found whoever asks; other pairs have others.

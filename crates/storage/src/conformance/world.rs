@@ -104,7 +104,7 @@ impl World {
 
     /// The change that makes a device.
     pub fn new_device(&self, id: &str, owner: &str) -> AccountChange {
-        AccountChange::CreateDevice(device_of(id, owner, self.tick()))
+        AccountChange::CreateDevice { device: device_of(id, owner, self.tick()), verified: None }
     }
 
     /// Commits a unit.

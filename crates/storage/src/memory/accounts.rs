@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{AccountChange, DEVICES_PER_USER_MAX, Device, DeviceId, PasswordHash, User, UserId};
 
-use crate::Commit;
+use crate::{Commit, FoundUsers, UserPlace, WORD_SUFFIX_CHARS_MAX};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Accounts {
@@ -40,13 +40,17 @@ impl Accounts {
                 }
                 true
             }
-            AccountChange::SetPassword { user, password } => {
+            AccountChange::SetPassword { user, password, revoke } => {
                 self.passwords.insert(user.clone(), password.clone());
+                let mut devices: Vec<_> = self.devices_of(user).into_iter().map(|device| device.id).collect();
+                devices.retain(|device| revoke.ends(device));
+                self.revoke(user, &devices, commit);
                 self.users.contains_key(user)
             }
-            AccountChange::CreateDevice(device) => {
+            AccountChange::CreateDevice { device, verified } => {
                 let is_open = self.users.get(&device.user).is_some_and(|user| !user.disabled);
-                if !is_open || self.devices.contains_key(&device.id) {
+                let is_verified = verified.is_none() || *verified == self.password(&device.user);
+                if !is_open || !is_verified || self.devices.contains_key(&device.id) {
                     return false;
                 }
                 let others = self.devices_of(&device.user);
@@ -87,14 +91,24 @@ impl Accounts {
         self.users.values().filter(|user| ids.contains(&user.id)).cloned().collect()
     }
 
-    pub(super) fn search(&self, query: &str, after: Option<&UserId>, limit: usize) -> Vec<User> {
+    pub(super) fn search(&self, query: &str, after: Option<&UserPlace>, limit: usize) -> FoundUsers {
         let query = query.to_lowercase();
-        let is_wanted = |user: &&User| {
-            user.id.as_str().starts_with(&query)
-                || words_of(&user.display_name).iter().any(|word| word.starts_with(&query))
+        let place = |user: &User| {
+            let id = user.id.as_str().to_owned();
+            let words = words_of(&user.display_name).into_iter().chain([id]);
+            let word = if query.is_empty() {
+                Some(String::new())
+            } else {
+                words.filter(|word| word.starts_with(&query)).min()
+            };
+            Some(UserPlace { word: word?.into(), user: user.id.clone() })
         };
-        let later = self.users.values().filter(|user| after.is_none_or(|after| user.id > *after));
-        later.filter(is_wanted).take(limit).cloned().collect()
+        let mut places: Vec<UserPlace> = self.users.values().filter_map(place).collect();
+        places.retain(|place| after.is_none_or(|after| place > after));
+        places.sort();
+        let next = places.get(limit).and_then(|_| places.get(limit.checked_sub(1)?)).cloned();
+        let users = places.iter().take(limit).map(|place| self.users[&place.user].clone()).collect();
+        FoundUsers { users, next }
     }
 
     pub(super) fn password(&self, user: &UserId) -> Option<PasswordHash> {
@@ -131,7 +145,7 @@ fn words_of(name: &str) -> Vec<String> {
         for part in word.split(|character: char| !character.is_alphanumeric()) {
             words.push(part.to_owned());
             let places = part.char_indices().filter(|(_, character)| is_ideographic(*character));
-            words.extend(places.map(|(place, _)| part[place..].to_owned()));
+            words.extend(places.map(|(place, _)| part[place..].chars().take(WORD_SUFFIX_CHARS_MAX).collect()));
         }
     }
     words

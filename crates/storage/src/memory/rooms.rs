@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{
-    CommitNumber, CursorMove, Cursors, Edit, Entry, Event, EventBody, Head, Member, MemberState, NewRoom,
+    CommitNumber, CursorMove, Cursors, DeviceId, Edit, Entry, Event, EventBody, Head, Member, MemberState, NewRoom,
     ReactionCount, Room, RoomId, Seq, SeqRange, Target, Timestamp, UserId,
 };
 use smol_str::SmolStr;
 
 use super::tenant::Written;
-use crate::{ListedRoom, Membership, RoomSnapshot, RoomWork};
+use crate::{ListedRoom, MemberFilter, Membership, READ_BYTES_MAX, RoomSnapshot, RoomWork};
 
 #[derive(Debug)]
 pub(super) struct RoomLog {
@@ -18,6 +18,8 @@ pub(super) struct RoomLog {
     pub(super) head: Head,
     /// The event of seq n stands at n − 1.
     events: Vec<Event>,
+    /// The device that wrote the event of seq n stands at n − 1.
+    devices: Vec<DeviceId>,
     pub(super) members: BTreeMap<UserId, Membership>,
     /// Every user's set of reactions, by message.
     reactions: BTreeMap<Seq, BTreeMap<UserId, BTreeSet<SmolStr>>>,
@@ -29,6 +31,7 @@ impl RoomLog {
             room: Room::new(id, new.kind, new.pair.clone(), new.settings.clone(), at),
             head: Head::default(),
             events: Vec::new(),
+            devices: Vec::new(),
             members: BTreeMap::new(),
             reactions: BTreeMap::new(),
         }
@@ -51,6 +54,7 @@ impl RoomLog {
             };
             moved.extend(self.apply(&event));
             self.events.push(event);
+            self.devices.push(work.device.clone());
         }
         if let Some(to) = work.changes.cursors {
             let cut = |seq: Seq| seq.min(self.head.seq);
@@ -115,6 +119,16 @@ impl RoomLog {
         self.reactions.remove(&message);
     }
 
+    /// What was written about a message: itself and its edits, with the device that wrote each.
+    pub(super) fn texts_of(&self, message: Seq) -> impl Iterator<Item = (&DeviceId, &Event)> {
+        let is_text = move |(_, event): &(&DeviceId, &Event)| match &event.body {
+            EventBody::Message { .. } => event.seq == message,
+            EventBody::Edit { target, .. } => *target == message,
+            _ => false,
+        };
+        self.devices.iter().zip(&self.events).filter(is_text)
+    }
+
     fn move_cursors(&mut self, user: &UserId, to: CursorMove, commit: CommitNumber) -> Option<UserId> {
         let number = to.read.and_then(|seq| self.event(seq)).map_or(0, |event| event.number);
         let moved = self.members.get_mut(user)?.cursors.apply(to, number, commit);
@@ -138,9 +152,16 @@ impl RoomLog {
         RoomSnapshot { room: self.room.clone(), head: self.head, members }
     }
 
-    pub(super) fn members(&self, after: Option<&UserId>, limit: usize) -> Vec<Membership> {
-        let present = self.members.values().filter(|membership| membership.member.state != MemberState::Left);
-        let wanted = present.filter(|membership| after.is_none_or(|after| membership.member.user > *after));
+    pub(super) fn members(&self, which: MemberFilter, after: Option<&UserId>, limit: usize) -> Vec<Membership> {
+        let is_asked_for = |membership: &&Membership| match which {
+            MemberFilter::Present => membership.member.state != MemberState::Left,
+            MemberFilter::Joined => membership.member.state == MemberState::Joined,
+        };
+        let wanted = self
+            .members
+            .values()
+            .filter(is_asked_for)
+            .filter(|membership| after.is_none_or(|after| membership.member.user > *after));
         wanted.take(limit).cloned().collect()
     }
 
@@ -157,8 +178,22 @@ impl RoomLog {
     }
 
     pub(super) fn entries(&self, ranges: &[SeqRange], viewer: Option<&UserId>) -> Vec<Entry> {
-        let wanted = |event: &&Event| ranges.iter().any(|range| (range.first..=range.last).contains(&event.seq));
-        self.events.iter().filter(wanted).map(|event| self.entry(event, viewer)).collect()
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for range in ranges {
+            if bytes < READ_BYTES_MAX {
+                let wanted = |event: &&Event| (range.first..=range.last).contains(&event.seq);
+                let read: Vec<Entry> =
+                    self.events.iter().filter(wanted).map(|event| self.entry(event, viewer)).collect();
+                bytes += read.iter().map(Entry::content_bytes).sum::<usize>();
+                entries.extend(read);
+            }
+        }
+        entries
+    }
+
+    pub(super) fn bodies(&self, range: SeqRange) -> Vec<EventBody> {
+        let wanted = |event: &&Event| (range.first..=range.last).contains(&event.seq);
+        self.events.iter().filter(wanted).map(|event| event.body.clone()).collect()
     }
 
     fn entry(&self, event: &Event, viewer: Option<&UserId>) -> Entry {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{
-    AccountChange, App, CommitNumber, DeviceId, Event, MemberState, RoomId, Seq, SeqRange, Timestamp, UserId,
+    AccountChange, App, CommitNumber, DeviceId, Event, EventBody, MemberState, RoomId, Seq, SeqRange, Timestamp, UserId,
 };
 use smol_str::SmolStr;
 
@@ -77,6 +77,14 @@ impl Tenant {
             None => self.rooms.get_mut(&work.room).expect("an expected room that is not created exists"),
         };
         let written = log.write(number, unit.at, work);
+        for event in &written.events {
+            let EventBody::Redaction { target, .. } = &event.body else { continue };
+            for (device, text) in log.texts_of(*target) {
+                if let (Some(window), Some(client_id)) = (self.windows.get_mut(device), &text.client_id) {
+                    window.forget_fingerprint(client_id, &work.room, text.seq);
+                }
+            }
+        }
         let seq = written.events.first().map_or(log.head.seq, |event| event.seq);
         let commit = if written.events.is_empty() && written.cursors.is_empty() {
             None
@@ -136,6 +144,9 @@ impl Tenant {
         self.accounts = accounts;
         self.app = app;
         let commit = commit.inspect(|commit| self.close_commit(commit, unit.at));
+        for device in commit.iter().flat_map(|commit| &commit.revoked) {
+            self.windows.remove(device);
+        }
         (Outcome::Done(Receipt { room: None, seq: Seq(0), commit: self.head }), commit)
     }
 
@@ -164,10 +175,9 @@ impl Tenant {
 
     fn close_commit(&mut self, commit: &Commit, at: Timestamp) {
         self.head = commit.number;
-        if let (Some(first), Some(last)) = (commit.events.first(), commit.events.last()) {
-            let range = SeqRange { first: first.seq, last: last.seq };
-            self.journal.push(JournalEntry { commit: commit.number, at, rooms: vec![(first.room.clone(), range)] });
-        }
+        let ends = commit.events.first().zip(commit.events.last());
+        let range = ends.map(|(first, last)| (first.room.clone(), SeqRange { first: first.seq, last: last.seq }));
+        self.journal.push(JournalEntry { commit: commit.number, at, rooms: range.into_iter().collect() });
     }
 
     pub(super) fn direct_room(&self, pair: &[UserId; 2]) -> Option<RoomId> {

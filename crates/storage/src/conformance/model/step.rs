@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     AccountChange, Action, AppSettings, CommitNumber, Content, Expectation, HistoryVisibility, JoinRule, Level,
-    PasswordHash, Seq, SettingsChange, Timestamp, User, UserKind,
+    PasswordHash, Revoke, Seq, SettingsChange, Timestamp, User, UserKind,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -208,9 +208,21 @@ impl Account {
                 admin: *admin,
                 disabled: *disabled,
             },
-            Account::Password(n, of) => AccountChange::SetPassword { user: who(*n), password: hash(*of) },
+            Account::Password(n, of) => AccountChange::SetPassword {
+                user: who(*n),
+                password: hash(*of % 3),
+                revoke: match of / 3 % 4 {
+                    0 => Revoke::All,
+                    1 => Revoke::AllBut(device(pick(&DEVICES, *of))),
+                    _ => Revoke::None,
+                },
+            },
             Account::Device(which, n) => {
-                AccountChange::CreateDevice(device_of(pick(&DEVICES, *which), pick(&OTHERS, *n), at))
+                let verified = (n / 3 % 3 == 0).then(|| hash(n / 9 % 3));
+                AccountChange::CreateDevice {
+                    device: device_of(pick(&DEVICES, *which), pick(&OTHERS, *n), at),
+                    verified,
+                }
             }
             Account::Rotate(which, from) => AccountChange::RotateRefresh {
                 device: device(pick(&DEVICES, *which)),
