@@ -57,7 +57,9 @@ async fn run(folder: &Path, messages: u64) -> Value {
 
     let mut sent: u64 = 0;
     let mut appends = Vec::new();
-    println!("durable appends ({ROOMS} rooms, 180 bytes)\n  at once      per second   p50 µs     p99 µs     max ms     group      CPU µs     bytes");
+    println!(
+        "durable appends ({ROOMS} rooms, 180 bytes)\n  at once      per second   p50 µs     p99 µs     max ms     group      CPU µs     bytes"
+    );
     for (clients, count) in RATES {
         let (head, before) = (store.head(&town.app).await.expect("the store reads"), Costs::now());
         let count = count.min(messages - sent);

@@ -11,8 +11,6 @@ use crate::{Engine, EngineError};
 
 /// Users invited while a room is created that cost as much of the actor's allowance as one request.
 const INVITES_PER_REQUEST: u32 = 10;
-/// How long a command is checked anew because its room changes meanwhile.
-const CONFLICT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where an accepted command stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +41,7 @@ impl Engine {
         let fingerprint = command.fingerprint();
         let named = u32::try_from(command.action.named_users().len()).unwrap_or(u32::MAX);
         self.inner.rates.surcharge(&actor.app, &actor.user, named / INVITES_PER_REQUEST)?;
-        let deadline = Instant::now() + CONFLICT_PATIENCE;
+        let deadline = Instant::now() + Duration::from_millis(self.inner.options.conflict_patience_ms);
         let mut turn = None;
         while Instant::now() < deadline {
             let attempt = match &command.action {

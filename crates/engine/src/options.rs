@@ -13,6 +13,8 @@ pub struct EngineOptions {
     pub requests_burst: u32,
     /// Password attempts per minute for one account.
     pub password_attempts_per_minute: u32,
+    /// How long a command is checked anew because its room changes meanwhile, in milliseconds.
+    pub conflict_patience_ms: u64,
     /// How long an access token is good, in milliseconds.
     pub access_token_ms: i64,
     /// How long the refresh token before the present one is still answered, in milliseconds: the answer may have got lost.
@@ -43,6 +45,7 @@ impl EngineOptions {
             requests_per_second: 100,
             requests_burst: 500,
             password_attempts_per_minute: 10,
+            conflict_patience_ms: 15_000,
             access_token_ms: 15 * 60 * 1000,
             refresh_grace_ms: 30_000,
             password_hashes_at_once: 2,

@@ -16,7 +16,7 @@ pub fn make_room(connections_max: usize) -> usize {
     let files = getrlimit(Resource::Nofile).current;
     let fitting = fitting(connections_max, files);
     if fitting < connections_max {
-        tracing::warn!(
+        tracing::info!(
             connections_max,
             open_files_max = files,
             fitting,

@@ -204,9 +204,8 @@ pub(crate) fn load_room(db: &Connection, key: RoomKey, users: &mut UserIds) -> R
 
 /// The head of a room: its last event.
 pub(crate) fn load_head(db: &Connection, room: RoomKey) -> Result<Head, Fault> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {HEAD} FROM log WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
-    ))?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {HEAD} FROM log WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"))?;
     Ok(statement.query_row(room.events(), head).optional()?.unwrap_or_default())
 }
 

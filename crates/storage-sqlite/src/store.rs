@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, RoomId, Seq, SeqRange, Target, User,
-    UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, RoomId, Seq, SeqRange,
+    Target, User, UserId,
 };
 use smol_str::SmolStr;
 use storage::{

@@ -1283,7 +1283,7 @@ export interface components {
         UserPage: {
             /** @description Opaque cursor of the next page, absent on the last. */
             next?: string;
-            /** @description By id. */
+            /** @description By the word that was found, then by id; all users by id. */
             users: components["schemas"]["User"][];
         };
         /** @description Names a user. */

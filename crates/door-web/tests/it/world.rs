@@ -34,6 +34,7 @@ impl Default for Setting {
         (engine.requests_per_second, engine.requests_burst, engine.password_attempts_per_minute) =
             (10_000, 10_000, 1000);
         engine.refresh_grace_ms = 0;
+        engine.conflict_patience_ms = 500;
         engine.presence_grace_ms = 0;
         let door = DoorOptions {
             sign_ins_per_minute: many,

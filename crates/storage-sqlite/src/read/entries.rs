@@ -24,9 +24,8 @@ pub(crate) fn target(
         Seq(1..) if seq <= Seq::MAX => room.event(seq),
         Seq(_) => return Ok(None),
     };
-    let mut statement = db.prepare_cached(
-        "SELECT k.id, e.kind, e.body FROM log e JOIN user_key k ON k.key = e.sender WHERE e.key = ?",
-    )?;
+    let mut statement = db
+        .prepare_cached("SELECT k.id, e.kind, e.body FROM log e JOIN user_key k ON k.key = e.sender WHERE e.key = ?")?;
     let mut found = statement.query([key])?;
     let Some(row) = found.next()? else { return Ok(None) };
     let body = record::decode(row.get(1)?, row.get_ref(2)?.as_str().map_err(rows::sqlite)?)?;

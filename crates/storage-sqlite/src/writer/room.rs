@@ -121,7 +121,8 @@ pub(super) fn write(
     let mut room = caches.rooms.remove(&name).ok_or(Fault::Damaged("a checked room is gone"))?;
     let commit = group.commit_of(app_id, app, at);
     let first = room.head.seq.next();
-    let mut writing = Writing { db, caches, windows, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
+    let mut writing =
+        Writing { db, caches, windows, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
     let wrote = !work.changes.events.is_empty();
     for (index, body) in work.changes.events.into_iter().enumerate() {
         let own = (index == 0).then_some(work.client_id.as_ref()).flatten();
