@@ -5,7 +5,7 @@
 pub struct Options {
     /// Reads that run at the same time, each on a connection of its own.
     pub readers: usize,
-    /// Largest page cache of the writing connection, in KiB. It is taken as needed, and given back when the writer idles.
+    /// Page cache of the writing connection, in KiB.
     pub writer_cache_kib: u32,
     /// Page cache of each reading connection, in KiB.
     pub reader_cache_kib: u32,
@@ -16,6 +16,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 4, writer_cache_kib: 96 * 1024, reader_cache_kib: 2 * 1024, secure_delete: true }
+        Self { readers: 4, writer_cache_kib: 32 * 1024, reader_cache_kib: 2 * 1024, secure_delete: true }
     }
 }

@@ -207,7 +207,7 @@ fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), Faul
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         findings.add(Rule::References, table, format_args!("a row refers to a {parent} that doesn't exist"));
     }
-    const UNDECLARED: [(&str, &str); 7] = [
+    const UNDECLARED: [(&str, &str); 9] = [
         ("log", "SELECT key FROM log WHERE key >> 32 NOT IN (SELECT key FROM room)"),
         ("log sender", "SELECT key FROM log WHERE sender NOT IN (SELECT key FROM user_key)"),
         ("log device", "SELECT key FROM log WHERE device NOT IN (SELECT key FROM device_key)"),
@@ -216,6 +216,12 @@ fn check_references(db: &Connection, findings: &mut Findings) -> Result<(), Faul
             "SELECT key FROM log c WHERE key & (1 << 31) AND NOT EXISTS
           (SELECT 1 FROM member m WHERE m.user = c.sender AND m.room = c.key >> 32 AND m.slot = c.key & 0x7fffffff)",
         ),
+        (
+            "member",
+            "SELECT m.user FROM member m WHERE NOT EXISTS
+          (SELECT 1 FROM log c WHERE c.key = (m.room << 32) | (1 << 31) | m.slot AND c.sender = m.user)",
+        ),
+        ("log kind", "SELECT key FROM log WHERE (kind = 0) <> ((key >> 31) & 1)"),
         ("device_window", "SELECT device FROM device_window WHERE device NOT IN (SELECT key FROM device_key)"),
         ("user", "SELECT u.key FROM user u JOIN user_key k ON k.key = u.key WHERE k.app <> u.app"),
         ("member", "SELECT m.user FROM member m JOIN user_key k ON k.key = m.user WHERE k.id <> m.user_id"),

@@ -349,11 +349,6 @@ impl Writer {
         {
             self.checkpoint("PASSIVE");
         }
-        if let Some(state) = &self.state
-            && let Err(error) = state.db.execute_batch("PRAGMA shrink_memory")
-        {
-            tracing::warn!(%error, "the page cache could not be given back");
-        }
     }
 
     /// Wipes a slice of the file. Everything of the WAL is in the file.

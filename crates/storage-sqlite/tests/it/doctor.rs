@@ -26,6 +26,8 @@ const DAMAGES: &[(Rule, &str)] = &[
          SELECT key + 900, kind, commit_number, number, sender, delivered, read FROM log WHERE kind = 0 LIMIT 1",
     ),
     (Rule::References, "UPDATE member SET slot = slot + 900 WHERE user_id = 'bob'"),
+    (Rule::References, "UPDATE member SET slot = 1 WHERE user_id = 'bob'"),
+    (Rule::References, "UPDATE log SET kind = 4 WHERE kind = 0"),
     (Rule::References, "INSERT INTO device_window VALUES (999999, 0, x'')"),
     (Rule::References, "UPDATE member SET user_id = 'zed' WHERE user_id = 'ann'"),
     (Rule::Readable, "UPDATE log SET body = '{' WHERE key = (SELECT max(key) FROM log WHERE kind > 0)"),
