@@ -2,6 +2,7 @@
 //!
 //! Each measurement prints a table and writes the same numbers to `bench/results/`.
 
+mod bare;
 mod costs;
 mod sample;
 mod store;

@@ -13,12 +13,16 @@ use serde_json::{Value, json};
 use storage::{Outcome, Store};
 use storage_sqlite::{Options, SqliteStore};
 
+use crate::bare;
 use crate::costs::Costs;
 use crate::sample::{Dice, Sample};
 use crate::town::{READER_ROOMS, ROOMS, Town};
 
-/// Units on the way at the same time, and how many messages are sent so.
-const RATES: [(usize, u64); 3] = [(1, 10_000), (16, 50_000), (256, 300_000)];
+/// Units on the way at the same time, and how many messages are sent so. While one half is being written the other
+/// gathers, so a commit holds about half of them: 1, 16, 256.
+const RATES: [(usize, u64); 3] = [(1, 10_000), (32, 80_000), (512, 300_000)];
+/// Rows of the bound, and how many of them share a transaction.
+const BARE: (u64, u64) = (200_192, 256);
 const MESSAGES_DEFAULT: u64 = 1_000_000;
 /// After this long the store has given back what it can.
 const IDLE: Duration = Duration::from_millis(2_500);
@@ -76,8 +80,16 @@ async fn run(folder: &Path, messages: u64) -> Value {
             "p99_us": p99.round(), "max_ms": longest.round(), "messages_per_commit": group.round(),
             "cpu_us_per_message": cpu.round(), "bytes_written_per_message": written.round() }));
     }
-    let (rest_rate, _) = append(&town, &store, 256, sent, messages - sent).await;
-    println!("  256 up to {messages} messages: {rest_rate:.0} per second");
+    let rest = messages - sent;
+    let (rest_rate, _) = append(&town, &store, 512, sent, rest).await;
+    println!("  512 up to {messages} messages: {rest_rate:.0} per second");
+    let (rows, per_commit) = BARE;
+    let bare_folder = folder.with_extension("bare");
+    let (bare_rate, bare_cpu) = bare::appends(&bare_folder, ROOMS, rows, per_commit);
+    let _ = std::fs::remove_dir_all(&bare_folder);
+    println!(
+        "  bound: SQLite alone, {per_commit} rows per commit: {bare_rate:.0} per second, {bare_cpu:.1} µs of CPU each"
+    );
 
     let history = history(&town, &store, messages).await;
     let sync = sync(&town, &store).await;
@@ -106,7 +118,8 @@ async fn run(folder: &Path, messages: u64) -> Value {
          {bytes_per_message:.0} bytes per message, {busy:.0} MiB resident after all of this, {resident:.0} MiB when idle"
     );
     json!({
-        "messages": messages, "rooms": ROOMS, "appends": appends, "appends_256_long_run_per_second": rest_rate.round(),
+        "messages": messages, "rooms": ROOMS, "appends": appends, "appends_long_run_per_second": rest_rate.round(),
+        "bound_per_second": bare_rate.round(), "bound_cpu_us_per_row": bare_cpu.round(),
         "reads": reads, "open_ms": open_ms.round(), "open_after_crash_ms": open_after_crash_ms.round(),
         "close_ms": close_ms.round(), "bytes_per_message": bytes_per_message.round(),
         "resident_mib": busy.round(), "resident_idle_mib": resident.round(),

@@ -20,9 +20,12 @@ pub struct Authenticated {
 impl Engine {
     /// Who an access token is of. The device must not be revoked.
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated, EngineError> {
-        let (actor, expires_at) = self.inner.tokens.read_access(token, self.inner.clock.now())?;
+        let (actor, generation, expires_at) = self.inner.tokens.read_access(token, self.inner.clock.now())?;
         match self.inner.devices.owner(&*self.inner.store, &actor.app, &actor.device).await? {
-            Some(user) if user == actor.user => Ok(Authenticated { actor, expires_at }),
+            Some(user) if user == actor.user => {
+                self.inner.devices.saw(&actor.app, &actor.device, generation);
+                Ok(Authenticated { actor, expires_at })
+            }
             _ => Err(EngineError::TokenRevoked),
         }
     }
@@ -31,6 +34,8 @@ impl Engine {
 /// Devices in use.
 pub(crate) struct DeviceCache {
     devices: Cache<(AppId, DeviceId), Known>,
+    /// The last generation of tokens that a device has shown here.
+    generations: Cache<(AppId, DeviceId), u64>,
     /// Revocations seen. What was read before one of them is not remembered, or it might outlive it.
     revocations: Mutex<u64>,
 }
@@ -46,7 +51,19 @@ enum Known {
 
 impl DeviceCache {
     pub(crate) fn new(devices_max: usize) -> Self {
-        Self { devices: Cache::new(devices_max), revocations: Mutex::new(0) }
+        Self { devices: Cache::new(devices_max), generations: Cache::new(devices_max), revocations: Mutex::new(0) }
+    }
+
+    /// A device has shown a token of this generation, so the answer that gave it has arrived.
+    fn saw(&self, app: &AppId, device: &DeviceId, generation: u64) {
+        if !self.has_seen(app, device, generation) {
+            self.generations.insert((app.clone(), device.clone()), generation);
+        }
+    }
+
+    /// Whether a device has shown a token of this generation, or of a later one, since this process began.
+    pub(crate) fn has_seen(&self, app: &AppId, device: &DeviceId, generation: u64) -> bool {
+        self.generations.get(&(app.clone(), device.clone())).is_some_and(|seen| seen >= generation)
     }
 
     /// The owner of a device that is not revoked.

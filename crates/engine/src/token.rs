@@ -23,6 +23,9 @@ struct Claims {
     app: String,
     sub: String,
     dev: String,
+    /// Generation of the device's refresh token that came with it.
+    #[serde(rename = "gen")]
+    generation: u64,
     /// Issued at, in seconds.
     iat: i64,
     /// Ends at, in seconds.
@@ -49,12 +52,13 @@ impl Tokens {
     }
 
     /// An access token and when it ends (whole seconds).
-    pub(crate) fn access(&self, actor: &Actor, now: Timestamp, lasts_ms: i64) -> (String, Timestamp) {
+    pub(crate) fn access(&self, actor: &Actor, generation: u64, now: Timestamp, lasts_ms: i64) -> (String, Timestamp) {
         let exp = (now.0 + lasts_ms) / 1000;
         let claims = Claims {
             app: actor.app.to_string(),
             sub: actor.user.to_string(),
             dev: actor.device.to_string(),
+            generation,
             iat: now.0 / 1000,
             exp,
         };
@@ -64,8 +68,8 @@ impl Tokens {
         (format!("{signed}.{signature}"), Timestamp(exp * 1000))
     }
 
-    /// Who an access token is of, and when it ends.
-    pub(crate) fn read_access(&self, token: &str, now: Timestamp) -> Result<(Actor, Timestamp), EngineError> {
+    /// Who an access token is of, of which generation, and when it ends.
+    pub(crate) fn read_access(&self, token: &str, now: Timestamp) -> Result<(Actor, u64, Timestamp), EngineError> {
         let bad = EngineError::Unauthenticated;
         if token.len() > TOKEN_BYTES_MAX {
             return Err(bad);
@@ -88,7 +92,7 @@ impl Tokens {
             user: UserId::new(claims.sub).map_err(|_| bad.clone())?,
             device: DeviceId::new(claims.dev).map_err(|_| bad)?,
         };
-        Ok((actor, ends))
+        Ok((actor, claims.generation, ends))
     }
 
     /// The refresh token of a device's generation.
@@ -139,9 +143,9 @@ mod tests {
     #[test]
     fn an_access_token_says_who_and_until_when() {
         let tokens = Tokens::new([7; 32]);
-        let (token, ends) = tokens.access(&actor(), Timestamp(1_000_500), 60_000);
+        let (token, ends) = tokens.access(&actor(), 3, Timestamp(1_000_500), 60_000);
         assert_eq!(ends, Timestamp(1_060_000));
-        assert_eq!(tokens.read_access(&token, Timestamp(1_059_999)).unwrap(), (actor(), ends));
+        assert_eq!(tokens.read_access(&token, Timestamp(1_059_999)).unwrap(), (actor(), 3, ends));
         let expired = tokens.read_access(&token, Timestamp(1_060_000));
         assert!(matches!(expired, Err(EngineError::TokenExpired)));
         for bad in [format!("{token}x"), token.replacen('e', "f", 1), "a.b.c".into(), String::new()] {

@@ -46,8 +46,9 @@ impl Engine {
 
     /// Exchanges a refresh token for new tokens.
     ///
-    /// Every refresh token works once. The one before the present is still answered for a while, because the answer may
-    /// have got lost on its way; any other that turns up again was copied, and ends the device.
+    /// Every refresh token works once. The one before the present is still answered for a while, and as long as nobody has
+    /// shown an access token that came with the present one: the answer may have got lost on its way, and a laptop may
+    /// sleep before it asks again. Any other that turns up again was copied, and ends the device.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, EngineError> {
         let claims = self.inner.tokens.read_refresh(refresh_token).ok_or(EngineError::Unauthenticated)?;
         let now = self.inner.clock.now();
@@ -70,7 +71,8 @@ impl Engine {
                 return Ok(self.signed_in(&claims.app, user, device));
             }
             let recent = now.0.saturating_sub(device.last_seen_at.0) <= self.inner.options.refresh_grace_ms;
-            if claims.generation + 1 == current && recent {
+            let lost = !self.inner.devices.has_seen(&claims.app, &device.id, current);
+            if claims.generation + 1 == current && (recent || lost) {
                 return Ok(self.signed_in(&claims.app, user, device));
             }
             tracing::warn!(app = %claims.app, user = %user.id, device = %device.id, "refresh token reused, device revoked");

@@ -73,8 +73,8 @@ impl Engine {
     fn signed_in(&self, app: &AppId, user: User, device: Device) -> SignedIn {
         let actor = Actor { app: app.clone(), user: user.id.clone(), device: device.id.clone() };
         let (now, lasts_ms) = (self.inner.clock.now(), self.inner.options.access_token_ms);
-        let (access_token, access_expires_at) = self.inner.tokens.access(&actor, now, lasts_ms);
         let generation = device.refresh_generation;
+        let (access_token, access_expires_at) = self.inner.tokens.access(&actor, generation, now, lasts_ms);
         let claims = RefreshClaims { app: app.clone(), device: device.id.clone(), generation };
         let refresh_token = self.inner.tokens.refresh(&claims);
         SignedIn { app: app.clone(), user, device, access_token, access_expires_at, refresh_token }
