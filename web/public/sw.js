@@ -11,6 +11,8 @@ async function fresh(request, key) {
   const store = await caches.open(STORE)
   try {
     const answer = await fetch(request)
+    // A server that is down behind a proxy is as good as no server.
+    if (answer.status >= 500) return (await store.match(key)) ?? answer
     if (answer.ok) {
       await store.put(key, answer.clone())
       // A new page names new files: those of the page before are no longer needed.

@@ -1,7 +1,7 @@
 import { renderToStaticMarkup } from 'react-dom/server'
 import { describe, expect, test } from 'vitest'
 import { parseMarkdown, parsePlain, plainText, safeHref, usesMarkdown } from '../src/timeline/markdown'
-import { isEmojiOnly, MessageText } from '../src/timeline/message-text'
+import { contentLine, isEmojiOnly, MessageText } from '../src/timeline/message-text'
 
 /** Source → the HTML that React writes for it. */
 function check(source: string, html: string, format: 'markdown' | 'plain' = 'markdown') {
@@ -113,4 +113,53 @@ test('only texts with marks are sent as Markdown', () => {
 test('a few emoji alone are shown large', () => {
   for (const text of ['👍', '❤️', '🎉🎉', '👨‍👩‍👧', '🇩🇪', '👋🏽 🐦']) expect(isEmojiOnly(text), text).toBe(true)
   for (const text of ['', ' ', '1', '👍 ok', '#', '🎉🎉🎉🎉🎉🎉🎉']) expect(isEmojiOnly(text), text).toBe(false)
+})
+
+/** How many characters regular expressions and strings are made to look at, besides those looked at one by one. */
+function work(run: () => void): number {
+  let characters = 0
+  const test = RegExp.prototype.test
+  const { split, slice } = String.prototype
+  RegExp.prototype.test = function (text: string) {
+    characters += text.length
+    return test.call(this, text)
+  }
+  String.prototype.split = function (this: string, ...options: unknown[]) {
+    characters += this.length
+    return (split as (...options: unknown[]) => string[]).apply(this, options)
+  } as typeof split
+  String.prototype.slice = function (...options: [number?, number?]) {
+    const part = slice.apply(this, options)
+    characters += part.length
+    return part
+  }
+  try {
+    run()
+  } finally {
+    RegExp.prototype.test = test
+    Object.assign(String.prototype, { split, slice })
+  }
+  return characters
+}
+
+describe('work grows with the length of a hostile text, not with its square', () => {
+  test.each([
+    ['brackets after an address', 'https://a.example/' + ')'.repeat(16_000)],
+    ['punctuation after an address', 'https://a.example/' + '.)'.repeat(8_000)],
+    ['fences that nothing closes', '```js\n'.repeat(4_000)],
+    ['fences in a paragraph', 'a\n```js\n'.repeat(4_000)],
+    ['addresses that are none', 'http://[/'.repeat(2_000)],
+  ])('%s', (_, source) => {
+    const done = work(() => {
+      parseMarkdown(source)
+      parsePlain(source)
+    })
+    expect(done).toBeLessThan(20 * source.length)
+  })
+
+  test('and a preview is read once', () => {
+    const content = { type: 'text', text: '**word** '.repeat(100), format: 'markdown' } as const
+    const first = contentLine(content)
+    expect(work(() => expect(contentLine(content)).toBe(first))).toBeLessThan(first.length)
+  })
 })

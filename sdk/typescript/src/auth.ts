@@ -35,22 +35,35 @@ export function sessionTokens(options: SessionTokensOptions): SessionTokens {
     }
   }
   const save = (session: Session) => storage.setItem(key, JSON.stringify(session))
-  const clear = () => storage.removeItem(key)
+  const clear = (device?: string) => {
+    if (device === undefined || current()?.device.id === device) storage.removeItem(key)
+  }
 
   /** `used`: the access token that no longer does. Whoever gets the lock later finds a new one and takes that. */
   async function refresh(used: string): Promise<string> {
     const session = current()
     if (!session) throw signedOut()
     if (session.access_token !== used && !endsSoon(session)) return session.access_token
+    let next: Session | undefined
+    let error: ChatError | undefined
     try {
-      const next = await auth(options.url).refresh(session.refresh_token)
+      next = await auth(options.url).refresh(session.refresh_token)
+    } catch (thrown) {
+      error = toChatError(thrown)
+    }
+    const now = current()
+    // Meanwhile another tab has refreshed, signed out or signed in: what it stored stays.
+    if (now?.refresh_token !== session.refresh_token) {
+      if (now?.device.id === session.device.id) return now.access_token
+      throw signedOut()
+    }
+    if (next) {
       save(next)
       return next.access_token
-    } catch (thrown) {
-      const error = toChatError(thrown)
-      if (error.status === 401 || error.status === 403) clear()
-      throw error
     }
+    // A proxy's refusal says nothing about the session.
+    if (error?.code !== 'network' && (error?.status === 401 || error?.status === 403)) clear()
+    throw error
   }
 
   const getToken: GetToken = async ({ expired }) => {

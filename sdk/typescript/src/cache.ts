@@ -8,6 +8,8 @@ const WRITE_AFTER_MS = 500
 const PAGES_MAX = 20
 const READ = 'read:'
 const FACES = 'faces:'
+/** Under this the outbox keeps its messages. */
+export const OUTBOX = 'out:'
 
 type CachedPage = EventPage & { saved_at: number }
 
@@ -36,6 +38,8 @@ export class Cache {
   /** Pages written by this tab: only a new one can be one too many. */
   readonly #pages = new Set<string>()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** After signing out: nothing may come back. */
+  #discarding = false
 
   constructor(storage: ClientStorage) {
     this.storage = storage
@@ -87,6 +91,7 @@ export class Cache {
 
   /** Written soon; `undefined` deletes. */
   save(key: string, value: unknown): void {
+    if (this.#discarding) return
     this.#dirty.set(key, value)
     this.#timer ??= setTimeout(() => void this.flush(), WRITE_AFTER_MS)
   }
@@ -105,10 +110,30 @@ export class Cache {
 
   async clear(): Promise<void> {
     this.#pages.clear()
+    this.#forgetDirty()
+    await this.storage.clear()
+  }
+
+  /** Writes nothing any more, not even what was to be written soon, until `start`. */
+  discard(): void {
+    this.#discarding = true
+    this.#forgetDirty()
+  }
+
+  start(): void {
+    this.#discarding = false
+  }
+
+  /** What was found is somebody else's, or nobody knows whose. Messages still to be sent are only deleted if asked. */
+  async disown(options: { outbox: boolean }): Promise<void> {
+    const found = await this.storage.list('')
+    await this.storage.set(found.flatMap(([key]) => (key.startsWith(OUTBOX) && !options.outbox ? [] : [[key, undefined]])))
+  }
+
+  #forgetDirty(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#dirty.clear()
-    await this.storage.clear()
   }
 
   async #forgetOldPages(): Promise<void> {

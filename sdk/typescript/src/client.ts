@@ -4,7 +4,7 @@ import { pacer, sleep } from './backoff.js'
 import { Cache } from './cache.js'
 import { Connection } from './connection.js'
 import type { Core } from './core.js'
-import { closedError, needsToken, toChatError } from './errors.js'
+import { closedError, isSignedOut, needsToken, toChatError } from './errors.js'
 import { Outbox } from './outbox.js'
 import { watchPage } from './page.js'
 import { PresenceWatcher } from './presence.js'
@@ -33,6 +33,8 @@ export function createClient(options: ClientOptions): Client {
   const synced = deferred()
   let unwatchPage: (() => void) | undefined
   let connectedBefore = false
+  let syncing: Promise<void> | undefined
+  let syncOnceMore = false
   /** One object per `connect`, until the connection is closed. */
   let connecting: object | undefined
 
@@ -64,6 +66,15 @@ export function createClient(options: ClientOptions): Client {
   /** Shows what was there at the last visit, before any answer. */
   async function restore(): Promise<void> {
     const cached = await cache.load()
+    const user = self?.user ?? options.user
+    if (!cached.me || (user !== undefined && cached.me.id !== user)) {
+      await cache.disown({ outbox: cached.me !== undefined })
+      // A connection was faster: what it has stored went with the rest.
+      if (rooms.commit > 0) startAnew()
+      const known = me.get()
+      if (known) cache.save('me', known)
+      return
+    }
     // A connection was faster, and the history has changed.
     if (rooms.epoch !== undefined && cached.epoch !== rooms.epoch) {
       const gone = [...cached.rooms.map(({ id }) => id), ...cached.reads.map(([room]) => room)]
@@ -89,8 +100,7 @@ export function createClient(options: ClientOptions): Client {
   function applySync(answer: SyncAnswer): void {
     // Another history: the server is another one, or was restored from a backup. What is known is worth nothing.
     if (rooms.commit > 0 && (answer.epoch !== rooms.epoch || answer.commit < rooms.commit)) {
-      rooms.restart()
-      return void syncAgain()
+      return startAnew()
     }
     rooms.apply(answer)
     if (answer.more) void syncAgain()
@@ -100,7 +110,25 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
-  async function syncAgain(): Promise<void> {
+  function startAnew(): void {
+    rooms.restart()
+    void syncAgain()
+  }
+
+  /** Calls during a sync share it, and make it run once more. */
+  function syncAgain(): Promise<void> {
+    syncOnceMore = true
+    return (syncing ??= syncAll().finally(() => (syncing = undefined)))
+  }
+
+  async function syncAll(): Promise<void> {
+    while (syncOnceMore) {
+      syncOnceMore = false
+      await syncOnce()
+    }
+  }
+
+  async function syncOnce(): Promise<void> {
     rooms.syncing()
     try {
       // After a loss the next connection syncs anyway.
@@ -197,14 +225,15 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
-  function stop(): void {
+  function stop(discard: boolean): void {
     connecting = undefined
     unwatchPage?.()
     unwatchPage = undefined
     outbox.close()
     connection.close()
     tokens.clear()
-    void cache.flush()
+    if (discard) cache.discard()
+    else void cache.flush()
   }
 
   return {
@@ -234,6 +263,7 @@ export function createClient(options: ClientOptions): Client {
         },
       })
       outbox.start()
+      cache.start()
       // A storage that hangs must not keep the client from the server.
       await Promise.race([restored.then(() => outbox.adopt()), sleep(RESTORE_TIMEOUT_MS)])
       // Unless it was closed meanwhile.
@@ -241,9 +271,9 @@ export function createClient(options: ClientOptions): Client {
       return promise
     },
 
-    async close() {
-      if (connection.online) await Promise.race([flush(), sleep(FLUSH_TIMEOUT_MS)])
-      stop()
+    async close({ discard = false } = {}) {
+      if (connection.online && !discard) await Promise.race([flush(), sleep(FLUSH_TIMEOUT_MS)])
+      stop(discard)
     },
 
     async logout() {
@@ -251,9 +281,10 @@ export function createClient(options: ClientOptions): Client {
         await authorized('/v1/auth/logout')
       } catch (thrown) {
         // A device that is signed out already is what was wanted.
-        if (toChatError(thrown).status !== 401) throw thrown
+        const error = toChatError(thrown)
+        if (!isSignedOut(error) && !needsToken(error)) throw error
       } finally {
-        stop()
+        stop(true)
         forget()
         await cache.clear()
       }
@@ -284,10 +315,10 @@ export function createClient(options: ClientOptions): Client {
   }
 }
 
-function chooseStorage({ storage, url }: ClientOptions): ClientStorage {
+function chooseStorage({ storage, url, user }: ClientOptions): ClientStorage {
   if (typeof storage === 'object') return storage
   const kind = storage ?? (globalThis.indexedDB ? 'indexeddb' : 'memory')
-  return kind === 'memory' ? memoryStorage() : indexedDbStorage(`starling:${url}`)
+  return kind === 'memory' ? memoryStorage() : indexedDbStorage(`starling:${url}${user === undefined ? '' : `:${user}`}`)
 }
 
 function deferred(): { promise: Promise<void>; resolve(): void; reject(error: unknown): void } {

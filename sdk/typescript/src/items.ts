@@ -28,9 +28,9 @@ export function eventStatus(event: Event, mine: boolean, reached: Reached): Mess
   return event.seq <= reached.delivered ? 'delivered' : 'sent'
 }
 
-export function eventItem(event: Event, mine: boolean, status: MessageStatus | undefined): TimelineItem {
+export function eventItem(key: string, event: Event, mine: boolean, status: MessageStatus | undefined): TimelineItem {
   const item: TimelineItem = {
-    key: mine && event.client_id ? event.client_id : `${event.room}:${event.seq}`,
+    key,
     seq: event.seq,
     at: event.at,
     sender: event.sender,

@@ -8,6 +8,7 @@
 // send the same message, the server knows it by its client id: all tabs are one device.
 
 import { backoff } from './backoff.js'
+import { OUTBOX } from './cache.js'
 import type { Core } from './core.js'
 import { ChatError, networkError, toChatError } from './errors.js'
 import { newId } from './ids.js'
@@ -16,7 +17,6 @@ import type { Receipt } from './wire.js'
 
 const IN_FLIGHT_MAX = 16
 const ATTEMPTS_MAX = 20
-const KEY = 'out:'
 
 class RoomQueue {
   /** Ascending by order: queued, sending and failed ones. */
@@ -26,12 +26,16 @@ class RoomQueue {
   window = IN_FLIGHT_MAX
   failures = 0
   pause: ReturnType<typeof setTimeout> | undefined
+  /** It is being looked whether the first message is still to be sent. */
+  checking = false
 }
 
 export class Outbox {
   readonly #core: Core
   readonly #tab = newId()
   readonly #rooms = new Map<string, RoomQueue>()
+  /** Adopted without knowing whether their tab lives: it may have sent them by the time it is their turn. */
+  readonly #unsure = new Set<Outgoing>()
   #lastOrder = 0
   #closed = false
   #releaseTab: (() => void) | undefined
@@ -85,6 +89,8 @@ export class Outbox {
 
   /** Takes over what earlier or dead tabs left in the storage. */
   async adopt(): Promise<void> {
+    // Until then, what is stored may be somebody else's.
+    await this.#core.restored
     const locks = globalThis.navigator?.locks
     if (!locks) return this.#adoptFrom(new Set())
     await locks.request('starling.outbox.adopt', async () => {
@@ -94,14 +100,15 @@ export class Outbox {
   }
 
   async #adoptFrom(living: ReadonlySet<string | undefined>): Promise<void> {
-    const stored = (await this.#core.cache.storage.list(KEY)).map(([, entry]) => entry as OutboxEntry)
+    const stored = (await this.#core.cache.storage.list(OUTBOX)).map(([, entry]) => entry as OutboxEntry)
     const orphans = stored.filter(
       ({ tab, room, clientId }) =>
         tab !== this.#tab && !living.has(tabLock(tab)) && !this.messages(room).some(known => known.clientId === clientId),
     )
     if (orphans.length === 0 || this.#closed) return
     const adopted = orphans.sort((a, b) => a.order - b.order).map(entry => this.#insert({ ...entry, tab: this.#tab }))
-    await this.#core.cache.storage.set(adopted.map(({ entry }) => [KEY + entry.clientId, entry]))
+    if (!globalThis.navigator?.locks) for (const message of adopted) this.#unsure.add(message)
+    await this.#core.cache.storage.set(adopted.map(({ entry }) => [OUTBOX + entry.clientId, entry]))
     this.#checkDevice()
     for (const room of new Set(orphans.map(({ room }) => room))) {
       this.changed(room)
@@ -137,9 +144,23 @@ export class Outbox {
     const queue = this.#rooms.get(room)
     if (!queue || this.#closed) return
     for (const message of [...queue.messages]) {
-      if (queue.pause || !this.#core.connection.online || queue.inFlight >= queue.window) return
+      if (queue.pause || queue.checking || !this.#core.connection.online || queue.inFlight >= queue.window) return
+      if (message.get().status === 'queued' && this.#unsure.has(message)) return void this.#check(queue, message)
       if (message.get().status === 'queued') void this.#send(queue, message)
     }
+  }
+
+  async #check(queue: RoomQueue, message: Outgoing): Promise<void> {
+    const { room, clientId } = message.entry
+    queue.checking = true
+    const stored = await this.#core.cache.storage.get(OUTBOX + clientId)
+    queue.checking = false
+    this.#unsure.delete(message)
+    if (stored === undefined && this.#remove(message)) {
+      message.refused(cancelled())
+      this.changed(room)
+    }
+    this.#pump(room)
   }
 
   async #send(queue: RoomQueue, message: Outgoing): Promise<void> {
@@ -216,12 +237,12 @@ export class Outbox {
     const at = queue?.messages.indexOf(message) ?? -1
     if (!queue || at < 0) return false
     queue.messages.splice(at, 1)
-    void this.#core.cache.storage.set([[KEY + message.clientId, undefined]])
+    void this.#core.cache.storage.set([[OUTBOX + message.clientId, undefined]])
     return true
   }
 
   #store(message: Outgoing): void {
-    void this.#core.cache.storage.set([[KEY + message.clientId, message.entry]])
+    void this.#core.cache.storage.set([[OUTBOX + message.clientId, message.entry]])
   }
 
   /** A message sent as another device can't be repeated safely: whether to send it again is the user's to say. */

@@ -17,6 +17,15 @@ import type { Content, Cursors, Event, EventPage, EventRange, Member, Receipt, R
 /** The event of an acknowledged message is pushed at once; if it isn't seen by then, it is read. */
 const ECHO_TIMEOUT_MS = 2_000
 
+/** Own reactions to a message as set last. */
+interface OwnReactions {
+  keys: string[]
+  /** Sets that the server has not answered: until then its events tell of earlier ones. */
+  pending: number
+  /** Of the last set that the server has answered. */
+  seq: number
+}
+
 /** What the list knows of the room. */
 export interface RoomSource {
   room(): Room | undefined
@@ -36,8 +45,8 @@ export class RoomCore implements RoomHandle {
   readonly #timelines = new Set<RoomTimeline>()
   /** Acknowledged messages whose event hasn't been seen yet. */
   #accepted: Outgoing[] = []
-  /** Own reactions as set last, by message: two quick clicks must not undo each other. */
-  readonly #ownReactions = new Map<number, string[]>()
+  /** By message: quick clicks must not undo each other. */
+  readonly #ownReactions = new Map<number, OwnReactions>()
   #toggling: Promise<unknown> = Promise.resolve()
 
   constructor(id: string, core: Core, outbox: Outbox, source: RoomSource) {
@@ -100,22 +109,28 @@ export class RoomCore implements RoomHandle {
   async react(seq: number, key: string): Promise<Receipt> {
     // One after the other: each toggles what the one before has set, whether or not the server knows it yet.
     const toggled = this.#toggling.then(async () => {
-      const now = this.#ownReactions.get(seq) ?? (await this.#readOwnReactions(seq))
+      const now = this.#ownReactions.get(seq)?.keys ?? (await this.#readOwnReactions(seq))
       const keys = now.includes(key) ? now.filter(other => other !== key) : [...now, key]
-      this.#ownReactions.set(seq, keys)
-      return keys
+      return { receipt: this.setReactions(seq, keys) }
     })
     this.#toggling = toggled.catch(() => {})
-    return this.setReactions(seq, await toggled)
+    return (await toggled).receipt
   }
 
   async setReactions(seq: number, keys: string[]): Promise<Receipt> {
-    this.#ownReactions.set(seq, keys)
+    const own = this.#ownReactions.get(seq) ?? { keys, pending: 0, seq: 0 }
+    this.#ownReactions.set(seq, own)
+    own.keys = keys
+    own.pending++
     try {
-      return await this.#write('reaction.set', { seq, keys })
+      const receipt = await this.#write('reaction.set', { seq, keys })
+      own.seq = Math.max(own.seq, receipt.seq)
+      return receipt
     } catch (error) {
-      this.#ownReactions.delete(seq)
+      if (this.#ownReactions.get(seq) === own) this.#ownReactions.delete(seq)
       throw error
+    } finally {
+      own.pending--
     }
   }
 
@@ -163,7 +178,7 @@ export class RoomCore implements RoomHandle {
     const me = this.#core.self()?.user
     this.#accepted = this.#accepted.filter(message => (message.get().receipt?.seq ?? 0) > event.seq)
     if (isMessage(event)) this.typing.heard(event.sender, false)
-    else if (event.type === 'reaction.updated' && event.sender === me) this.#ownReactions.set(event.target, event.keys)
+    else if (event.type === 'reaction.updated' && event.sender === me) this.#ownReaction(event.target, event)
     else if (event.type === 'member.updated') this.#memberChanged(event.user, event.state === 'joined')
     for (const timeline of this.#timelines) timeline.event(event)
   }
@@ -180,7 +195,7 @@ export class RoomCore implements RoomHandle {
 
   /** After a reconnect or a resync: read what was missed. */
   caughtUp(): void {
-    this.#ownReactions.clear()
+    for (const [seq, { pending }] of this.#ownReactions) if (pending === 0) this.#ownReactions.delete(seq)
     this.cursors.reconnected()
     if (this.#timelines.size > 0) this.#loadCursors()
     for (const timeline of this.#timelines) void timeline.repair()
@@ -195,7 +210,7 @@ export class RoomCore implements RoomHandle {
     this.#accepted = []
     this.#ownReactions.clear()
     this.cursors.clear()
-    this.reload()
+    for (const timeline of this.#timelines) void timeline.restart()
   }
 
   reload(): void {
@@ -208,6 +223,12 @@ export class RoomCore implements RoomHandle {
     this.cursors.clear()
     this.typing.clear()
     for (const timeline of [...this.#timelines]) timeline.close()
+  }
+
+  /** The echo of an earlier click, or what another device has set. */
+  #ownReaction(target: number, { keys, seq }: { keys: string[]; seq: number }): void {
+    const own = this.#ownReactions.get(target)
+    if (!own || (own.pending === 0 && seq > own.seq)) this.#ownReactions.set(target, { keys, pending: 0, seq })
   }
 
   #memberChanged(user: string, joined: boolean): void {

@@ -48,7 +48,10 @@ export function indexedDbStorage(name: string): ClientStorage {
       request.onsuccess = () => {
         const database = request.result
         // Another tab deletes the database, or the browser closed it: open it anew at the next use.
-        database.onversionchange = () => database.close()
+        database.onversionchange = () => {
+          database.close()
+          opening = undefined
+        }
         database.onclose = () => (opening = undefined)
         resolve(database)
       }

@@ -118,6 +118,8 @@ export class RoomTimeline implements Timeline {
 
   /** Something that items show has changed: outbox, cursors. */
   changed(): void {
+    // Nobody looks at it, and its room may have been cleared.
+    if (this.#closed) return
     this.#state.invalidate()
     const window = this.#window
     if (window && !window.hasNewer && this.#busy === 0) {
@@ -130,6 +132,13 @@ export class RoomTimeline implements Timeline {
   /** Starts anew at the end. */
   reload(): Promise<void> {
     return this.#replace({})
+  }
+
+  /** Starts anew in another history: changes of the one before mean nothing there. */
+  restart(): Promise<void> {
+    this.#recent = []
+    this.#unreadAt = undefined
+    return this.reload()
   }
 
   /** Reads what may have been missed. Calls during a repair make it run once more. */
@@ -202,7 +211,7 @@ export class RoomTimeline implements Timeline {
       const page = await this.#room.list({ ...range, limit })
       if (generation !== this.#generation) return
       take(page)
-      for (const change of this.#recent) if (change.seq > page.as_of) this.#window?.change(change)
+      this.#window?.changes(this.#recent, page.as_of)
       // What was pushed while the page was on its way is missing at the end.
       if (this.lacks(this.#room.room()?.head ?? 0)) void this.repair()
     } catch (thrown) {
@@ -245,7 +254,7 @@ export class RoomTimeline implements Timeline {
       const page = await this.#room.list({ after: from, limit: REPAIR_PAGE_EVENTS })
       if (stale()) return
       window.renew(page)
-      for (const change of this.#recent) if (change.seq > page.as_of) window.change(change)
+      window.changes(this.#recent, page.as_of)
       const last = page.events.at(-1)?.seq
       if (last === undefined || !page.has_newer) return
       from = last
@@ -264,9 +273,11 @@ export class RoomTimeline implements Timeline {
     for (const { event } of window?.shown ?? []) {
       const mine = event.sender === me
       const status = eventStatus(event, mine, reached)
-      const before = this.#items.get(mine && event.client_id ? event.client_id : `${event.room}:${event.seq}`)
-      const item = before?.event === event && before.status === status ? before : eventItem(event, mine, status)
-      items.set(item.key, item)
+      let key = mine && event.client_id ? event.client_id : bySeq(event)
+      // Another device of ours may have chosen the same client id.
+      if (items.has(key)) key = bySeq(event)
+      const before = this.#items.get(key)
+      items.set(key, before?.event === event && before.status === status ? before : eventItem(key, event, mine, status))
     }
     if (!window?.hasNewer) {
       for (const message of this.#room.echoes()) {
@@ -281,9 +292,12 @@ export class RoomTimeline implements Timeline {
       hasOlder: window?.hasOlder ?? false,
       hasNewer: window?.hasNewer ?? false,
       loading: this.#busy > 0,
+      high: window?.high ?? 0,
     }
     if (this.#unreadAt !== undefined) state.unreadAt = this.#unreadAt
     if (this.#error) state.error = this.#error
     return state
   }
 }
+
+const bySeq = ({ room, seq }: Event): string => `${room}:${seq}`

@@ -49,6 +49,8 @@ export interface ClientOptions {
   url: string
   /** Asked on connect, before a token ends, and once when the server refuses one. */
   getToken: GetToken
+  /** Id of the user whose tokens these are: each user of a browser gets a database of their own. */
+  user?: string
   /** Where rooms and the outbox are kept. Default: IndexedDB where there is one, else memory. */
   storage?: 'indexeddb' | 'memory' | ClientStorage
   /** Language of error titles. */
@@ -72,8 +74,8 @@ export interface ConnectionStatus {
 export interface Client {
   /** Resolves after the first sync; heals itself afterwards. Rejects only if signing in is refused, or on `close`. */
   connect(): Promise<void>
-  /** Ends the connection; keeps cache and outbox. */
-  close(): Promise<void>
+  /** Ends the connection; keeps cache and outbox. `discard`: writes nothing any more, as another tab has signed out. */
+  close(options?: { discard?: boolean }): Promise<void>
   /** Revokes this device, then clears cache and outbox. */
   logout(): Promise<void>
   readonly connection: Store<ConnectionStatus>
@@ -214,6 +216,8 @@ export interface TimelineState {
   hasOlder: boolean
   hasNewer: boolean
   loading: boolean
+  /** Up to which seq everything is in `items`, 0 before the first page: what may be marked read at the end. */
+  high: number
   /** Seq of the first unread message when the timeline was opened. */
   unreadAt?: number
   error?: ChatError
@@ -256,5 +260,6 @@ export interface SessionTokens {
   readonly getToken: GetToken
   current(): Session | null
   save(session: Session): void
-  clear(): void
+  /** With a device: only if the session is still that device's, and no other tab has signed in meanwhile. */
+  clear(device?: string): void
 }

@@ -76,23 +76,32 @@ export class LogWindow {
     this.#trim()
   }
 
-  /** A page of what is here already, as it is now. */
+  /**
+   * A page of what is here already, as it is now. It counts even where later changes are known here: one before them may
+   * have been missed, and the caller folds the later ones in again.
+   */
   renew(page: EventPage): void {
     for (const { event, asOf } of shownOf(page)) {
       const known = this.find(event.seq)
-      if (known && known.asOf < asOf) Object.assign(known, { event, asOf })
+      if (known) Object.assign(known, { event, asOf })
     }
   }
 
   /** Takes a pushed event. False: something before it is missing, and it was not taken. */
   push(event: Event): boolean {
+    // Folded in over a gap, a change would hide an earlier one of the same message that the gap brings.
+    if (!this.hasNewer && event.seq > this.high + 1) return false
     if (isChange(event)) this.change(event)
     if (event.seq <= this.high || this.hasNewer) return true
-    if (event.seq > this.high + 1) return false
     if (!isChange(event)) this.shown.push({ event, asOf: event.seq })
     this.high = event.seq
     this.#trim()
     return true
+  }
+
+  /** Folds in what a page of `asOf` doesn't have yet, but nothing beyond a gap: what closes that brings it, in order. */
+  changes(told: readonly Change[], asOf: number): void {
+    for (const change of told) if (change.seq > asOf && (this.hasNewer || change.seq <= this.high)) this.change(change)
   }
 
   /** Folds a change into its target, if the target is here and doesn't have it yet. */

@@ -97,6 +97,53 @@ describe('a kept session', () => {
   })
 })
 
+describe('what another tab stored during a refresh', () => {
+  const other = (device: string, refresh: string): Session => {
+    const made = session(`access of ${refresh}`, refresh)
+    return { ...made, device: { ...made.device, id: device } }
+  }
+  // Each case: what is stored by then, and what becomes of the call.
+  test.each<[string, Session | null, boolean, unknown]>([
+    ['of somebody else stays when it succeeds', other('e', 'r9'), true, { code: 'token_revoked' }],
+    ['of somebody else stays when it is refused', other('e', 'r9'), false, { code: 'token_revoked' }],
+    ['of the same device is used', other('d', 'r9'), false, 'access of r9'],
+    ['is nothing, and stays so', null, true, { code: 'token_revoked' }],
+  ])('%s', async (_, stored, succeeds, outcome) => {
+    const shared = storage()
+    const tokens = sessionTokens({ url: 'https://chat.test', storage: shared })
+    tokens.save(session('a1', 'r1'))
+    answer = () => {
+      if (stored) tokens.save(stored)
+      else tokens.clear()
+      return succeeds
+        ? { status: 200, body: session('a2', 'r2') }
+        : { status: 401, body: { type: '', code: 'refresh_reused', status: 401, title: '', retryable: false, request_id: 'r' } }
+    }
+    const got = tokens.getToken({ expired: true })
+    if (typeof outcome === 'string') expect(await got).toBe(outcome)
+    else await expect(got).rejects.toMatchObject(outcome as object)
+    expect(tokens.current()).toEqual(stored)
+  })
+
+  test('is not cleared by a tab of another device', () => {
+    const tokens = sessionTokens({ url: 'https://chat.test', storage: storage() })
+    tokens.save(other('e', 'r9'))
+    tokens.clear('d')
+    expect(tokens.current()).not.toBeNull()
+    tokens.clear('e')
+    expect(tokens.current()).toBeNull()
+  })
+})
+
+test.each([401, 403])("a proxy's %i does not end the session, nor is it a sign-out", async status => {
+  const tokens = sessionTokens({ url: 'https://chat.test', storage: storage() })
+  tokens.save(session('a1', 'r1'))
+  answer = () => ({ status, body: '<html>' })
+  await expect(tokens.getToken({ expired: true })).rejects.toMatchObject({ code: 'network', status })
+  expect(tokens.current()).not.toBeNull()
+  await expect(world('ada').client('ada').logout()).rejects.toMatchObject({ code: 'network', status })
+})
+
 describe('logout', () => {
   test('revokes the device and clears cache and outbox', async () => {
     answer = () => ({ status: 204 })
@@ -116,6 +163,26 @@ describe('logout', () => {
     expect(ada.me.get()).toBeNull()
     expect(ada.connection.get().state).toBe('closed')
     await expect(message.sent).rejects.toMatchObject({ code: 'cancelled' })
+  })
+
+  test('is not undone by what was on its way, in this tab or another', async () => {
+    answer = () => ({ status: 204 })
+    const { server, online } = world('ada', 'bob')
+    server.addRoom('garden', ['ada', 'bob'])
+    const kept = memoryStorage()
+    const ada = await online('ada', { storage: kept })
+    const tab = await online('ada', { storage: kept })
+    server.slowness['event.list'] = 1_000
+    const timeline = ada.rooms.get('garden').timeline()
+    await pass(100)
+    server.slowness = {}
+    tab.rooms.get('garden').timeline()
+    await settle()
+    await ada.logout()
+    await tab.close({ discard: true })
+    await pass(3_000)
+    expect(timeline.get().items).toEqual([])
+    expect(await kept.list('')).toEqual([])
   })
 
   test('clears even if the server cannot be asked, and says so', async () => {

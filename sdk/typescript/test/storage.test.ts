@@ -1,5 +1,6 @@
 import 'fake-indexeddb/auto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { createClient } from '../src/index.js'
 import { indexedDbStorage, memoryStorage, tolerant, type ClientStorage } from '../src/storage.js'
 
 // Both storages keep the same promises.
@@ -37,6 +38,24 @@ describe.each(storages)('a storage %s', (_, make) => {
 test('IndexedDB is found again by its name', async () => {
   await indexedDbStorage('again').set([['a', 1]])
   expect(await indexedDbStorage('again').get('a')).toBe(1)
+})
+
+test('IndexedDB is opened anew after it was deleted', async () => {
+  const storage = indexedDbStorage('deleted')
+  await storage.set([['a', 1]])
+  await new Promise(resolve => (indexedDB.deleteDatabase('deleted').onsuccess = resolve))
+  expect(await storage.get('a')).toBeUndefined()
+  await storage.set([['a', 2]])
+  expect(await storage.get('a')).toBe(2)
+})
+
+test('each user of a browser has a database of their own', async () => {
+  const getToken = () => Promise.reject(new Error('not asked'))
+  for (const user of ['ada', 'bob']) createClient({ url: 'https://chat.test', getToken, user })
+  await vi.waitFor(async () => {
+    const names = (await indexedDB.databases()).map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(['starling:https://chat.test:ada', 'starling:https://chat.test:bob']))
+  })
 })
 
 test('a storage that fails gives nothing and does not throw', async () => {

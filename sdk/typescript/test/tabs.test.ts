@@ -56,6 +56,32 @@ test('a tab leaves the messages of a living one alone and adopts those of a dead
   expect(await storage.list('out:')).toEqual([])
 })
 
+test('without locks, what its own tab has sent or taken back is not sent again by another', async () => {
+  vi.stubGlobal('navigator', {})
+  const { server, online, client } = world('ada', 'bob')
+  server.addRoom('garden', ['ada', 'bob'])
+  const storage = memoryStorage()
+  const first = await online('ada', { storage })
+  server.script = op => (op === 'message.send' ? 'ignore' : 'usual')
+  const messages = ['one', 'two', 'three'].map(text => first.rooms.get('garden').send(text))
+  await settle()
+  await pass(1_000)
+  // The second tab adopts them before it is online.
+  server.down = true
+  const second = client('ada', { storage })
+  second.connect().catch(() => {})
+  await settle()
+  expect(second.rooms.get('garden').view.get()!.pending).toBe(3)
+  messages[1]!.cancel()
+  server.script = () => 'usual'
+  server.down = false
+  const own = second.rooms.get('garden').send('own')
+  await pass(40_000)
+  expect(server.texts('garden')).toEqual(['one', 'three', 'own'])
+  expect([first, second].map(tab => tab.rooms.get('garden').view.get()!.pending)).toEqual([0, 0])
+  expect(own.get().status).toBe('sent')
+})
+
 test('the same message sent by two tabs is one message', async () => {
   vi.stubGlobal('navigator', {})
   const { server, online } = world('ada', 'bob')

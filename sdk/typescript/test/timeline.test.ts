@@ -173,6 +173,57 @@ describe('gaps', () => {
     expect(lines(timeline)).toEqual(['1 ada: room.created', '2 bob: m2! (edited)', '3 bob: m3', '4 bob: lost', '6 bob: seen'])
   })
 
+  test.each([
+    ['at the end', {}],
+    ['away from it', { at: 10, limit: 10 }],
+  ])('hide no earlier change of a message whose later one is told, %s', async (_, options) => {
+    const { handle, server } = await garden(60)
+    const timeline = handle.timeline(options)
+    await settle()
+    const shown = timeline.get().items[0]!.seq!
+    server.muted.add('ada')
+    server.append('garden', 'bob', { type: 'message.edited', target: shown, content: { type: 'text', text: 'better', format: 'plain' } })
+    server.muted.delete('ada')
+    server.append('garden', 'bob', { type: 'reaction.updated', target: shown, keys: ['👍'], added: ['👍'], removed: [] })
+    if ('at' in options) for (const socket of server.sockets) socket.deliver({ push: 'resync' })
+    await settle()
+    expect(lines(timeline)[0]).toBe(`${shown} bob: better (edited) [👍1]`)
+  })
+
+  test('hide none when an older page comes before they are read', async () => {
+    const { handle, server } = await garden(60)
+    const timeline = handle.timeline({ limit: 10 })
+    await settle()
+    server.slowness['event.list'] = 50
+    void timeline.loadOlder()
+    await pass(20)
+    server.muted.add('ada')
+    server.append('garden', 'bob', { type: 'message.edited', target: 55, content: { type: 'text', text: 'better', format: 'plain' } })
+    server.muted.delete('ada')
+    server.append('garden', 'bob', { type: 'reaction.updated', target: 55, keys: ['👍'], added: ['👍'], removed: [] })
+    await pass(500)
+    expect(lines(timeline)).toContain('55 bob: better (edited) [👍1]')
+  })
+
+  test('are not said to be shown before they are read', async () => {
+    const { handle, server } = await garden(3)
+    const timeline = handle.timeline()
+    expect(timeline.get().high).toBe(0)
+    await settle()
+    expect(timeline.get().high).toBe(3)
+    server.muted.add('ada')
+    server.say('garden', 'bob', 'lost')
+    server.muted.delete('ada')
+    server.script = op => (op === 'event.list' ? 'ignore' : 'usual')
+    server.say('garden', 'bob', 'seen')
+    await settle()
+    expect(handle.view.get()!.head).toBe(5)
+    expect(timeline.get().high).toBe(3)
+    server.script = () => 'usual'
+    await pass(30_000)
+    expect(timeline.get().high).toBe(5)
+  })
+
   test('after an absence are read', async () => {
     const { handle, server, ada } = await garden(3)
     const timeline = handle.timeline()
@@ -398,4 +449,50 @@ describe('the first unread message, after a reload', () => {
     })
     expect(timeline.get().unreadAt).toBe(81)
   })
+})
+
+test('own messages of two devices under one client id are both there', async () => {
+  const { handle, server } = await garden(1)
+  const timeline = handle.timeline()
+  await settle()
+  for (const text of ['phone', 'desk']) server.say('garden', 'ada', text, { client_id: 'same' })
+  await settle()
+  expect(timeline.get().items.map(({ key, content }) => [key, content?.text]).slice(1)).toEqual([['same', 'phone'], ['garden:3', 'desk']])
+})
+
+test('a third quick reaction keeps the first two', async () => {
+  const { handle, server } = await garden(2)
+  const timeline = handle.timeline()
+  await settle()
+  // Events come before the answers.
+  server.slowness['reaction.set'] = 40
+  const clicks = [handle.react(2, '👍'), handle.react(2, '🎉')]
+  await pass(25)
+  expect(lines(timeline)[1]).toBe('2 bob: m2 [👍1* 🎉1*]')
+  // The answers overtake the event of the first.
+  clicks.push(handle.react(2, '🚀'))
+  await settle()
+  await Promise.all(clicks)
+  expect(server.requestsOf('reaction.set').map(({ keys }) => keys)).toEqual([['👍'], ['👍', '🎉'], ['👍', '🎉', '🚀']])
+  // What another device sets later counts.
+  server.append('garden', 'ada', { type: 'reaction.updated', target: 2, keys: ['🚀'], added: [], removed: ['👍', '🎉'] })
+  await settle()
+  void handle.react(2, '🚀')
+  await settle()
+  expect(server.requestsOf('reaction.set').at(-1).keys).toEqual([])
+})
+
+test('a third quick reaction while the first is told of keeps the second', async () => {
+  const { handle, server } = await garden(2)
+  handle.timeline()
+  await settle()
+  server.slowness['reaction.set'] = 50
+  void handle.react(2, '👍')
+  await pass(6)
+  void handle.react(2, '🎉')
+  // The event of the first is here, that of the second on its way.
+  await pass(6)
+  void handle.react(2, '🚀')
+  await pass(500)
+  expect(server.requestsOf('reaction.set').at(-1).keys).toEqual(['👍', '🎉', '🚀'])
 })

@@ -43,6 +43,8 @@ export function parseMarkdown(source: string): Block[] {
 
 function parseBlocks(lines: string[], depth: number): Block[] {
   const blocks: Block[] = []
+  // After it no fence closes: asked once, not at each that opens.
+  const lastFenceEnd = lines.findLastIndex((line) => FENCE_END.test(line))
   let at = 0
   while (at < lines.length) {
     const line = lines[at] ?? ''
@@ -51,13 +53,12 @@ function parseBlocks(lines: string[], depth: number): Block[] {
       continue
     }
     const fence = FENCE.exec(line)
-    if (fence) {
-      const end = lines.findIndex((other, i) => i > at && FENCE_END.test(other))
-      if (end > 0) {
-        blocks.push({ type: 'code', language: fence[1] ?? '', text: lines.slice(at + 1, end).join('\n') })
-        at = end + 1
-        continue
-      }
+    if (fence && at < lastFenceEnd) {
+      let end = at + 1
+      while (end < lastFenceEnd && !FENCE_END.test(lines[end] ?? '')) end += 1
+      blocks.push({ type: 'code', language: fence[1] ?? '', text: lines.slice(at + 1, end).join('\n') })
+      at = end + 1
+      continue
     }
     if (depth < DEPTH_MAX && QUOTE.test(line)) {
       const [quoted, next] = takeWhile(lines, at, QUOTE, 1)
@@ -80,7 +81,7 @@ function parseBlocks(lines: string[], depth: number): Block[] {
     }
     const from = at
     at += 1
-    while (at < lines.length && !startsBlock(lines, at, depth)) at += 1
+    while (at < lines.length && !startsBlock(lines, at, depth, lastFenceEnd)) at += 1
     blocks.push({ type: 'paragraph', children: parseInline(lines.slice(from, at).join('\n')) })
   }
   return blocks
@@ -96,11 +97,11 @@ function takeWhile(lines: string[], from: number, pattern: RegExp, group: number
   return [taken, at]
 }
 
-function startsBlock(lines: string[], at: number, depth: number): boolean {
+function startsBlock(lines: string[], at: number, depth: number, lastFenceEnd: number): boolean {
   const line = lines[at] ?? ''
   if (line.trim() === '' || BULLET.test(line) || NUMBER.test(line)) return true
   if (depth < DEPTH_MAX && QUOTE.test(line)) return true
-  return FENCE.test(line) && lines.some((other, i) => i > at && FENCE_END.test(other))
+  return at < lastFenceEnd && FENCE.test(line)
 }
 
 const MARKS = [
@@ -114,6 +115,7 @@ const MARKS = [
 const ESCAPABLE = /[\\`*_~[\]()#+\-.!>]/
 const AUTOLINK = /(?:https?:\/\/|mailto:)[^\s<>"'`]+/y
 const LINK = /\[([^[\]\n]{1,400})\]\(\s*([^\s()<>]{1,2000}(?:\([^\s()<>]*\)[^\s()<>]*)?)\s*\)/y
+const TICKS = /`+/g
 const WORD = /[\p{L}\p{N}]/u
 
 /** Inline marks of one paragraph; a line end is a break, as people expect in a chat. */
@@ -144,7 +146,8 @@ export function parseInline(source: string, depth = 0): Inline[] {
       continue
     }
     if (char === '`') {
-      const ticks = /^`+/.exec(source.slice(at))?.[0] ?? '`'
+      TICKS.lastIndex = at
+      const ticks = TICKS.exec(source)?.[0] ?? '`'
       const end = closingTicks(source, at + ticks.length, ticks.length)
       if (end >= 0) {
         push({ type: 'code', text: source.slice(at + ticks.length, end).replace(/^ (.+) $/, '$1') })
@@ -172,6 +175,12 @@ export function parseInline(source: string, depth = 0): Inline[] {
       const href = address ? safeHref(address) : undefined
       if (address && href) {
         push({ type: 'link', href, children: [{ type: 'text', text: address.replace(/^mailto:/, '') }] })
+        at += address.length
+        continue
+      }
+      // No address is text as a whole, so that those inside aren't tried one by one.
+      if (address) {
+        text += address
         at += address.length
         continue
       }
@@ -204,7 +213,8 @@ export function parseInline(source: string, depth = 0): Inline[] {
 }
 
 function closingTicks(source: string, from: number, length: number): number {
-  for (const match of source.slice(from).matchAll(/`+/g)) if (match[0].length === length) return from + match.index
+  TICKS.lastIndex = from
+  for (let match = TICKS.exec(source); match; match = TICKS.exec(source)) if (match[0].length === length) return match.index
   return -1
 }
 
@@ -234,13 +244,17 @@ function trimAddress(address: string): string {
   let end = address.length
   const wide = address.search(/[，。；：！？、（）《》「」『』【】]/u)
   if (wide >= 0) end = wide
-  while (end > 0) {
+  /** Brackets that close more than opened, up to `end`. */
+  let unopened = 0
+  for (let at = 0; at < end; at += 1) {
+    const char = address.charAt(at)
+    if (char === ')') unopened += 1
+    else if (char === '(') unopened -= 1
+  }
+  for (; end > 0; end -= 1) {
     const last = address.charAt(end - 1)
-    const body = address.slice(0, end)
-    if (/[.,;:!?*_~]/.test(last)) end -= 1
-    else if (last === ')' && body.split('(').length < body.split(')').length) end -= 1
-    else if (last === ']' || last === '}') end -= 1
-    else break
+    if (last === ')' && unopened > 0) unopened -= 1
+    else if (!/[.,;:!?*_~\]}]/.test(last)) break
   }
   return address.slice(0, end)
 }

@@ -10,9 +10,15 @@ export function contentBlocks(content: Content): Block[] {
   return markMentions(blocks, content.mentions ?? [])
 }
 
+/** Previews are drawn far more often than contents change. */
+const lines = new WeakMap<Content, string>()
+
 /** One line of it, for previews. */
 export function contentLine(content: Content | undefined): string {
-  return content ? plainText(contentBlocks(content)).replace(/\s+/gu, ' ').trim() : ''
+  if (!content) return ''
+  let line = lines.get(content)
+  if (line === undefined) lines.set(content, (line = plainText(contentBlocks(content)).replace(/\s+/gu, ' ').trim()))
+  return line
 }
 
 const EMOJI_ONLY = /^(?:\p{Extended_Pictographic}(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*|\p{Regional_Indicator}{2}|\s){1,6}$/u

@@ -32,10 +32,12 @@ export function Timeline({ timeline, state, scroll, editing }: TimelineProps) {
   const lastMessage = useMemo(() => lines.findLast((line) => line.type === 'message')?.key, [lines])
 
   const atEnd = scroll.atBottom && !state.hasNewer && !state.loading
-  const behind = view.me?.state === 'joined' && view.cursors.read < view.head
+  // What is shown, not what there is: the last events may still be on their way here.
+  const shownTo = Math.min(state.high, view.head)
+  const behind = view.me?.state === 'joined' && view.cursors.read < shownTo
   useEffect(() => {
-    if (attention && atEnd && behind) room.markRead()
-  }, [attention, atEnd, behind, room, view.head])
+    if (attention && atEnd && behind) room.markRead(shownTo)
+  }, [attention, atEnd, behind, room, shownTo])
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (!(event.target instanceof HTMLElement) || !event.target.matches('.message')) return
