@@ -149,9 +149,8 @@ pub fn load_files(root: &Path) -> Result<Vec<SourceFile>> {
             continue;
         }
         let bytes = fs::read(entry.path()).with_context(|| format!("read {}", entry.path().display()))?;
-        let Ok(text) = String::from_utf8(bytes) else {
-            continue;
-        };
+        // A picture has no text to check, but pages link to it.
+        let text = String::from_utf8(bytes).unwrap_or_default();
         let relative = entry.path().strip_prefix(root).context("the walk stays under its root")?;
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
         files.push(SourceFile { path: parts.join("/"), text });
