@@ -10,6 +10,10 @@ mod town;
 
 use std::process::ExitCode;
 
+/// The allocator that the server has.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("store") | None => store::measure(),
