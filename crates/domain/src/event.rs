@@ -85,7 +85,45 @@ pub enum EventBody {
     },
 }
 
+/// What an event is, for those who count events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// A room came to be.
+    Created,
+    /// Its settings changed.
+    Settings,
+    /// A member joined, or got another level.
+    Joined,
+    /// Somebody was invited.
+    Invited,
+    /// A member left or was removed.
+    Left,
+    /// A message.
+    Message,
+    /// A message got new content.
+    Edit,
+    /// A message was deleted.
+    Redaction,
+    /// A user's set of reactions on a message changed.
+    Reaction,
+}
+
 impl EventBody {
+    /// What it is.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            EventBody::Created { .. } => EventKind::Created,
+            EventBody::Settings(_) => EventKind::Settings,
+            EventBody::Member { state: MemberState::Joined, .. } => EventKind::Joined,
+            EventBody::Member { state: MemberState::Invited, .. } => EventKind::Invited,
+            EventBody::Member { state: MemberState::Left, .. } => EventKind::Left,
+            EventBody::Message { .. } => EventKind::Message,
+            EventBody::Edit { .. } => EventKind::Edit,
+            EventBody::Redaction { .. } => EventKind::Redaction,
+            EventBody::Reaction { .. } => EventKind::Reaction,
+        }
+    }
+
     /// A message that is not redacted.
     pub fn message(content: Content, reply_to: Option<Seq>) -> Self {
         EventBody::Message { content: Some(content), reply_to, redacted_by: None }

@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use domain::{AppId, CommitNumber};
 use smol_str::SmolStr;
-use storage::{FollowerStep, JournalEntry, Outcome, Store, StoreError, Unit, Work};
+use storage::{FollowerStep, Outcome, Store, StoreError, Unit, Work};
 
 use crate::Engine;
 use crate::engine::stopped;
 
-/// Commits with events that are followed in one step.
-const STEP_COMMITS_MAX: usize = 256;
-/// Commits that are read for one step. So many without events are worth a step of their own, or every look would read
-/// them again; fewer are not, since a step is a commit.
-const IDLE_COMMITS_MAX: usize = 1_024;
+/// So many commits without events are worth a step of their own, or every look would read them again; fewer are not, since
+/// a step is a write.
+const IDLE_COMMITS: usize = 1_000;
 /// Steps wait this long for more to gather: what follows is not urgent, and each step is a commit.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long to wait after a failure.
@@ -30,13 +28,26 @@ pub(crate) trait Follower: Send + Sync + 'static {
     /// Its name, under which its cursor is kept.
     const NAME: &'static str;
 
-    /// Reads what some commits wrote, and says what to count.
-    fn step(
+    /// Reads what the commits after `after` wrote, or the first of them.
+    fn read(
         &self,
         store: &dyn Store,
         app: &AppId,
-        entries: &[JournalEntry],
-    ) -> impl Future<Output = Result<Counts, StoreError>> + Send;
+        after: CommitNumber,
+    ) -> impl Future<Output = Result<Read, StoreError>> + Send;
+}
+
+/// What a follower read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The last commit of it.
+    pub(crate) to: CommitNumber,
+    /// How many commits it is.
+    pub(crate) commits: usize,
+    /// What to count for it.
+    pub(crate) counts: Counts,
+    /// Whether there are later ones.
+    pub(crate) more: bool,
 }
 
 /// Runs a follower until the engine stops.
@@ -74,24 +85,13 @@ async fn catch_up<F: Follower>(engine: &Engine, follower: &F) -> Result<(), Stor
 async fn step<F: Follower>(engine: &Engine, follower: &F, app: &AppId) -> Result<bool, StoreError> {
     let store = &*engine.inner.store;
     let from: CommitNumber = store.follower(app, F::NAME).await?;
-    let mut entries = store.journal(app, from, IDLE_COMMITS_MAX).await?;
-    let mut full = entries.len() == IDLE_COMMITS_MAX;
-    let mut with_events = entries.iter().enumerate().filter(|(_, entry)| !entry.rooms.is_empty());
-    let first = with_events.next();
-    if first.is_none() && !full {
+    let Read { to, commits, counts, more } = follower.read(store, app, from).await?;
+    if counts.is_empty() && commits < IDLE_COMMITS {
         return Ok(false);
     }
-    if let Some((next, _)) = with_events.nth(STEP_COMMITS_MAX - 1) {
-        entries.truncate(next);
-        full = true;
-    }
-    let Some(last) = entries.last() else { return Ok(false) };
-    let to = last.commit;
-    entries.retain(|entry| !entry.rooms.is_empty());
-    let counts = if entries.is_empty() { Counts::new() } else { follower.step(store, app, &entries).await? };
     let work = Work::Follower(FollowerStep { name: F::NAME, from, to, counts });
     let unit = Unit { app: app.clone(), at: engine.inner.clock.now(), work };
     // A conflict means that the step was taken elsewhere; the next look shows from where to go on.
     let done = matches!(store.commit(unit).await?, Outcome::Done(_));
-    Ok(full || !done)
+    Ok(more || !done)
 }

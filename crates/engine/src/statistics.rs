@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Actor, AppId, EventBody, MemberState};
+use domain::{Actor, AppId, CommitNumber, EventKind};
 use smol_str::SmolStr;
-use storage::{JournalEntry, Store, StoreError};
+use storage::{Store, StoreError, Tallies};
 
-use crate::follower::{Counts, Follower};
+use crate::follower::{Counts, Follower, Read};
 use crate::{Engine, EngineError, Query};
 
 /// Days that can be asked for.
@@ -20,31 +20,31 @@ pub(crate) struct StatisticsFollower;
 impl Follower for StatisticsFollower {
     const NAME: &'static str = "statistics";
 
-    async fn step(&self, store: &dyn Store, app: &AppId, entries: &[JournalEntry]) -> Result<Counts, StoreError> {
-        let mut counts = Counts::new();
-        for entry in entries {
-            let day = u32::try_from(entry.at.0 / DAY_MS).unwrap_or(0);
-            for (room, range) in &entry.rooms {
-                for body in store.bodies(app, room, *range).await? {
-                    *counts.entry((day, counter(&body).into())).or_default() += 1;
-                }
+    async fn read(&self, store: &dyn Store, app: &AppId, after: CommitNumber) -> Result<Read, StoreError> {
+        let Tallies { commits, more } = store.tallies(app, after).await?;
+        let to = commits.last().map_or(after, |last| last.commit);
+        let mut read = Read { to, commits: commits.len(), counts: Counts::new(), more };
+        for tally in commits {
+            let day = u32::try_from(tally.at.0 / DAY_MS).unwrap_or(0);
+            for (kind, events) in tally.events {
+                *read.counts.entry((day, counter(kind).into())).or_default() += events;
             }
         }
-        Ok(counts)
+        Ok(read)
     }
 }
 
-fn counter(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Created { .. } => "rooms",
-        EventBody::Settings(_) => "settings",
-        EventBody::Member { state: MemberState::Joined, .. } => "joins",
-        EventBody::Member { state: MemberState::Invited, .. } => "invitations",
-        EventBody::Member { state: MemberState::Left, .. } => "leaves",
-        EventBody::Message { .. } => "messages",
-        EventBody::Edit { .. } => "edits",
-        EventBody::Redaction { .. } => "deletions",
-        EventBody::Reaction { .. } => "reactions",
+fn counter(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Created => "rooms",
+        EventKind::Settings => "settings",
+        EventKind::Joined => "joins",
+        EventKind::Invited => "invitations",
+        EventKind::Left => "leaves",
+        EventKind::Message => "messages",
+        EventKind::Edit => "edits",
+        EventKind::Redaction => "deletions",
+        EventKind::Reaction => "reactions",
     }
 }
 

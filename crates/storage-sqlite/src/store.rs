@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, RoomId, Seq, SeqRange,
-    Target, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
+    UserId,
 };
 use smol_str::SmolStr;
 use storage::{
     Changed, Commit, FEED_COMMITS_MAX, FoundUsers, JournalEntry, MemberFilter, Membership, Outcome, RoomSnapshot,
-    Store, StoreError, Unit, UserPlace,
+    Store, StoreError, Tallies, Unit, UserPlace,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -208,11 +208,6 @@ impl Store for SqliteStore {
         self.readers.read(move |db| entries::entries(db, &app, &room, &ranges, viewer.as_ref())).await
     }
 
-    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError> {
-        let (app, room) = (app.clone(), room.clone());
-        self.readers.read(move |db| entries::bodies(db, &app, &room, range)).await
-    }
-
     async fn changed_rooms(
         &self,
         app: &AppId,
@@ -222,6 +217,11 @@ impl Store for SqliteStore {
     ) -> Result<Changed, StoreError> {
         let (app, user) = (app.clone(), user.clone());
         self.readers.read(move |db| changed::changed(db, &app, &user, since, limit)).await
+    }
+
+    async fn tallies(&self, app: &AppId, after: CommitNumber) -> Result<Tallies, StoreError> {
+        let app = app.clone();
+        self.readers.read(move |db| journal::tallies(db, &app, after)).await
     }
 
     async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {

@@ -47,7 +47,7 @@ macro_rules! conformance {
                 joining_starts_at_the_join, messages_are_counted_up_to_what_is_read;
             folds: changes_are_told_exactly, rooms_are_the_fold_of_their_logs, the_feed_leads_to_what_is_stored;
             followers: counters_add_up_and_are_read_from_a_day, followers_step_from_where_they_are,
-                the_journal_names_every_event_once;
+                tallies_are_bounded, tallies_count_every_event_once, the_journal_names_every_event_once;
             log: edits_show_their_last, entries_are_bounded_in_bytes, entries_are_cut_from_ranges, events_carry_what_was_written,
                 reactions_are_counted_as_sets, redaction_takes_everything_away, targets_tell_what_checks_need;
             repeats: client_ids_belong_to_a_device, concurrent_repeats_write_once,

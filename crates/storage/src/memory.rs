@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, RoomId, Seq, SeqRange,
-    Target, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
+    UserId,
 };
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use self::tenant::Tenant;
 use crate::{
     Changed, Commit, FEED_COMMITS_MAX, FoundUsers, JournalEntry, MemberFilter, Membership, Outcome, RoomSnapshot,
-    Store, StoreError, Unit, UserPlace,
+    Store, StoreError, Tallies, Unit, UserPlace,
 };
 
 /// A store that forgets everything when its last clone is dropped.
@@ -239,10 +239,6 @@ impl Store for Memory {
             .unwrap_or_default())
     }
 
-    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError> {
-        Ok(self.read(app, |tenant| tenant.rooms.get(room).map(|log| log.bodies(range)).unwrap_or_default()))
-    }
-
     async fn changed_rooms(
         &self,
         app: &AppId,
@@ -252,6 +248,10 @@ impl Store for Memory {
     ) -> Result<Changed, StoreError> {
         let nothing = Changed { rooms: Vec::new(), commit: CommitNumber(0), more: false };
         Ok(self.read(app, |tenant| Some(tenant.changed_rooms(user, since, limit))).unwrap_or(nothing))
+    }
+
+    async fn tallies(&self, app: &AppId, after: CommitNumber) -> Result<Tallies, StoreError> {
+        Ok(self.read(app, |tenant| tenant.tallies(after)))
     }
 
     async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, EventBody,
+    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, EventKind,
     Head, Member, PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
 };
 use smol_str::SmolStr;
@@ -17,6 +17,10 @@ use tokio::sync::mpsc;
 pub const FEED_COMMITS_MAX: usize = 1024;
 /// Bytes of content after which a read of entries goes on with no further range.
 pub const READ_BYTES_MAX: usize = 512 * 1024;
+/// Commits whose events are counted in one call.
+pub const TALLY_COMMITS_MAX: usize = 1_024;
+/// Events that are counted in one call, about.
+pub const TALLY_EVENTS_MAX: u64 = 20_000;
 /// Longest word at a character inside a Chinese, Japanese or Korean word, in characters; what is typed to find the inside
 /// of a name is shorter.
 pub const WORD_SUFFIX_CHARS_MAX: usize = 32;
@@ -149,6 +153,26 @@ pub struct JournalEntry {
     pub at: Timestamp,
     /// The new events by room.
     pub rooms: Vec<(RoomId, SeqRange)>,
+}
+
+/// How many events one commit wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The commit.
+    pub commit: CommitNumber,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Events by kind, without zeros.
+    pub events: BTreeMap<EventKind, u64>,
+}
+
+/// Some commits' events, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// One for every commit, in order.
+    pub commits: Vec<Tally>,
+    /// Whether there are later ones.
+    pub more: bool,
 }
 
 /// A room with what some users are in it, all of one moment.
@@ -343,9 +367,6 @@ pub trait Store: Send + Sync + 'static {
         viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError>;
 
-    /// The bodies of a range's events as they lie in the log, without what has become of them: for those who count events.
-    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError>;
-
     /// The rooms of a user that changed after `since`: joined ones by new events or moved cursors of the user (or of the
     /// peer of a direct room), others by a change of the membership itself. With `since` 0 the rooms left are not told.
     ///
@@ -360,6 +381,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The journal after a commit: every commit, those that wrote no events with no rooms.
     async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError>;
+
+    /// The events after a commit, counted: of [`TALLY_COMMITS_MAX`] commits at most, and of none after those that wrote
+    /// [`TALLY_EVENTS_MAX`] events together.
+    async fn tallies(&self, app: &AppId, after: CommitNumber) -> Result<Tallies, StoreError>;
 
     /// How far a follower has come.
     async fn follower(&self, app: &AppId, name: &str) -> Result<CommitNumber, StoreError>;

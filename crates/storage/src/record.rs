@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Content, EventBody, HistoryVisibility, JoinRule, Level, Levels, MemberState, RoomKind, RoomSettings, Seq,
-    SettingsChange, TextContent, TextFormat, UserId,
+    Content, EventBody, EventKind, HistoryVisibility, JoinRule, Level, Levels, MemberState, RoomKind, RoomSettings,
+    Seq, SettingsChange, TextContent, TextFormat, UserId,
 };
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -143,6 +143,20 @@ pub fn encode(body: &EventBody) -> (u8, String) {
             json(kind::REACTION, &ReactionRecord { target: target.0, keys: keys.clone(), previous: previous.clone() })
         }
     }
+}
+
+/// What an event is, by its kind and, if it is a membership, its JSON.
+pub fn event_kind(kind: u8, member: Option<&str>) -> Result<EventKind, RecordError> {
+    Ok(match kind {
+        kind::CREATED => EventKind::Created,
+        kind::SETTINGS => EventKind::Settings,
+        kind::MEMBER => decode(kind, member.unwrap_or_default())?.kind(),
+        kind::MESSAGE => EventKind::Message,
+        kind::EDIT => EventKind::Edit,
+        kind::REDACTION => EventKind::Redaction,
+        kind::REACTION => EventKind::Reaction,
+        other => return Err(RecordError::Kind(other)),
+    })
 }
 
 /// The body of a kind and JSON.

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, EventBody, PasswordHash, ROOM_MEMBERS_MAX, RoomId,
-    Seq, SeqRange, Target, Timestamp, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, ROOM_MEMBERS_MAX, RoomId, Seq, SeqRange,
+    Target, Timestamp, User, UserId,
 };
 use engine::{Clock, SystemClock};
 use smol_str::SmolStr;
 use storage::{
     Changed, Commit, FoundUsers, JournalEntry, MemberFilter, Membership, Memory, Outcome, RoomSnapshot, Store,
-    StoreError, Unit, UserPlace,
+    StoreError, Tallies, Unit, UserPlace,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -214,10 +214,6 @@ impl Store for Rigged {
         self.memory.entries(app, room, ranges, viewer).await
     }
 
-    async fn bodies(&self, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, StoreError> {
-        self.memory.bodies(app, room, range).await
-    }
-
     async fn changed_rooms(
         &self,
         app: &AppId,
@@ -230,6 +226,10 @@ impl Store for Rigged {
 
     async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
         self.memory.journal(app, after, limit).await
+    }
+
+    async fn tallies(&self, app: &AppId, after: CommitNumber) -> Result<Tallies, StoreError> {
+        self.memory.tallies(app, after).await
     }
 
     async fn follower(&self, app: &AppId, name: &str) -> Result<CommitNumber, StoreError> {

@@ -93,18 +93,6 @@ pub(crate) fn read_range(
 }
 
 /// The last edit of each message of a range; messages that were redacted have none.
-/// The bodies of a range of a room's log.
-pub(crate) fn bodies(db: &Connection, app: &AppId, room: &RoomId, range: SeqRange) -> Result<Vec<EventBody>, Fault> {
-    let Some((_, key)) = rooms::find(db, app, room)? else { return Ok(Vec::new()) };
-    let mut statement = db.prepare_cached("SELECT kind, body FROM log WHERE key BETWEEN ? AND ? ORDER BY key")?;
-    let mut found = statement.query([key.event(range.first.max(Seq(1))), key.event(range.last)])?;
-    let mut bodies = Vec::new();
-    while let Some(row) = found.next()? {
-        bodies.push(record::decode(row.get(0)?, row.get_ref(1)?.as_str().map_err(rows::sqlite)?)?);
-    }
-    Ok(bodies)
-}
-
 fn read_edits(db: &Connection, room: RoomKey, keys: [i64; 2]) -> Result<HashMap<Seq, Edit>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT target, max(seq) FROM edit WHERE target BETWEEN ? AND ? GROUP BY target")?;

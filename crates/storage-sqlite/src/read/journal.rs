@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::{AppId, CommitNumber, RoomId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use smol_str::SmolStr;
-use storage::JournalEntry;
+use storage::{JournalEntry, TALLY_COMMITS_MAX, TALLY_EVENTS_MAX, Tallies, Tally, record};
 
 use crate::error::Fault;
 use crate::key::{RoomKey, journal_commit, journal_key};
@@ -48,6 +48,36 @@ fn room_id(db: &Connection, room: RoomKey) -> Result<RoomId, Fault> {
     let mut statement = db.prepare_cached("SELECT id FROM room WHERE key = ?")?;
     let id = statement.query_row([room], |row| rows::room_id(row, 0)).optional()?;
     id.ok_or(Fault::Damaged("a room of the journal is missing"))
+}
+
+pub(crate) fn tallies(db: &Connection, app: &AppId, after: CommitNumber) -> Result<Tallies, Fault> {
+    let Some(app) = rows::app_key(db, app)? else { return Ok(Tallies::default()) };
+    let mut commits =
+        db.prepare_cached("SELECT key, at, rooms FROM journal WHERE key > ? AND key <= ? ORDER BY key LIMIT ?")?;
+    // Only a membership's kind does not tell all, so nothing else is read than numbers.
+    let member = record::kind::MEMBER;
+    let mut events = db.prepare_cached("SELECT kind, iif(kind = ?, body, NULL) FROM log WHERE key BETWEEN ? AND ?")?;
+    let limit = TALLY_COMMITS_MAX + 1;
+    let mut found = commits.query(params![journal_key(app, after), journal_key(app, LAST_COMMIT), limit])?;
+    let (mut tallies, mut counted) = (Tallies::default(), 0);
+    while let Some(row) = found.next()? {
+        if tallies.commits.len() == TALLY_COMMITS_MAX || counted >= TALLY_EVENTS_MAX {
+            tallies.more = true;
+            break;
+        }
+        let mut counts = BTreeMap::new();
+        for part in unpack_ranges(row.get_ref(2)?.as_blob().map_err(rows::sqlite)?)? {
+            let [first, last] = [part.range.first, part.range.last].map(|seq| part.room.event(seq));
+            let mut found = events.query(params![member, first, last])?;
+            while let Some(event) = found.next()? {
+                let body = event.get_ref(1)?.as_str_or_null().map_err(rows::sqlite)?;
+                *counts.entry(record::event_kind(event.get(0)?, body)?).or_default() += 1;
+            }
+        }
+        counted += counts.values().sum::<u64>();
+        tallies.commits.push(Tally { commit: journal_commit(row.get(0)?), at: Timestamp(row.get(1)?), events: counts });
+    }
+    Ok(tallies)
 }
 
 pub(crate) fn follower(db: &Connection, app: &AppId, name: &str) -> Result<CommitNumber, Fault> {

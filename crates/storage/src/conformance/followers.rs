@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::{Action, CommitNumber, Seq, SettingsChange};
+use domain::{Action, CommitNumber, EventKind, Seq, SettingsChange};
 use smol_str::SmolStr;
 
 use super::world::{World, done, message_changes, range, read_to, room, say, user};
-use crate::{FollowerStep, JournalEntry, Outcome, Store, Work};
+use crate::{FollowerStep, JournalEntry, Outcome, Store, TALLY_COMMITS_MAX, Tallies, Tally, Work};
 
 /// All the journal, in pages.
 async fn journal(world: &World, mut after: CommitNumber, limit: usize) -> Vec<JournalEntry> {
@@ -20,6 +20,58 @@ async fn journal(world: &World, mut after: CommitNumber, limit: usize) -> Vec<Jo
         after = last.commit;
         all.extend(page);
     }
+}
+
+/// Every event is counted once, under the commit that wrote it, with its kind.
+pub async fn tallies_count_every_event_once(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let before = world.store.head(&world.app).await.unwrap();
+    world.group("red", &["ann", "bob"]).await;
+    let message = world.act("ann", "red", say("one")).await;
+    world.act("ann", "red", say("two")).await;
+    world.act("ann", "red", Action::Edit { target: message.seq, content: domain::Content::plain("1") }).await;
+    world.act("bob", "red", Action::React { target: message.seq, keys: BTreeSet::from(["+1".into()]) }).await;
+    world.act("ann", "red", Action::Redact { target: message.seq, reason: None }).await;
+    world.act("bob", "red", read_to(None, Some(4))).await;
+    world.act("ann", "red", Action::Invite { user: user("cho") }).await;
+    world.act("bob", "red", Action::Leave).await;
+    let tallies = world.store.tallies(&world.app, before).await.unwrap();
+    let journal = world.store.journal(&world.app, before, 100).await.unwrap();
+    assert!(!tallies.more);
+    let commits = |tally: &Tally| (tally.commit, tally.at);
+    assert!(tallies.commits.iter().map(commits).eq(journal.iter().map(|entry| (entry.commit, entry.at))));
+    let mut kinds = BTreeMap::new();
+    for (kind, events) in tallies.commits.iter().flat_map(|tally| &tally.events) {
+        *kinds.entry(*kind).or_insert(0) += events;
+    }
+    let expect = [
+        (EventKind::Created, 1),
+        (EventKind::Joined, 2),
+        (EventKind::Invited, 1),
+        (EventKind::Left, 1),
+        (EventKind::Message, 2),
+        (EventKind::Edit, 1),
+        (EventKind::Redaction, 1),
+        (EventKind::Reaction, 1),
+    ];
+    assert_eq!(kinds, BTreeMap::from(expect));
+    let head = world.store.head(&world.app).await.unwrap();
+    assert_eq!(world.store.tallies(&world.app, head).await.unwrap(), Tallies::default());
+}
+
+/// So many commits are counted in one call and no more; the next call goes on.
+pub async fn tallies_are_bounded(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    world.group("red", &["ann"]).await;
+    for n in 0..=TALLY_COMMITS_MAX as u64 {
+        world.act("ann", "red", say(&n.to_string())).await;
+    }
+    let first = world.store.tallies(&world.app, CommitNumber(0)).await.unwrap();
+    assert_eq!((first.commits.len(), first.more), (TALLY_COMMITS_MAX, true));
+    let last = first.commits[TALLY_COMMITS_MAX - 1].commit;
+    let second = world.store.tallies(&world.app, last).await.unwrap();
+    assert!(!second.more);
+    assert_eq!(second.commits.last().map(|tally| tally.commit), Some(world.store.head(&world.app).await.unwrap()));
 }
 
 /// The ranges of the journal are the events, each once, under the commit that wrote them.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{
-    CommitNumber, CursorMove, Cursors, DeviceId, Edit, Entry, Event, EventBody, Head, Member, MemberState, NewRoom,
-    ReactionCount, Room, RoomId, Seq, SeqRange, Target, Timestamp, UserId,
+    CommitNumber, CursorMove, Cursors, DeviceId, Edit, Entry, Event, EventBody, EventKind, Head, Member, MemberState,
+    NewRoom, ReactionCount, Room, RoomId, Seq, SeqRange, Target, Timestamp, UserId,
 };
 use smol_str::SmolStr;
 
@@ -191,9 +191,11 @@ impl RoomLog {
         entries
     }
 
-    pub(super) fn bodies(&self, range: SeqRange) -> Vec<EventBody> {
-        let wanted = |event: &&Event| (range.first..=range.last).contains(&event.seq);
-        self.events.iter().filter(wanted).map(|event| event.body.clone()).collect()
+    /// How many events of each kind a range has.
+    pub(super) fn count(&self, range: SeqRange, counts: &mut BTreeMap<EventKind, u64>) {
+        for event in self.events.iter().filter(|event| (range.first..=range.last).contains(&event.seq)) {
+            *counts.entry(event.body.kind()).or_default() += 1;
+        }
     }
 
     fn entry(&self, event: &Event, viewer: Option<&UserId>) -> Entry {

@@ -11,8 +11,8 @@ use smol_str::SmolStr;
 use super::accounts::Accounts;
 use super::rooms::RoomLog;
 use crate::{
-    Changed, Commit, FollowerStep, JournalEntry, MovedCursors, Outcome, Receipt, Remembered, RoomWork, Unit, Window,
-    Work,
+    Changed, Commit, FollowerStep, JournalEntry, MovedCursors, Outcome, Receipt, Remembered, RoomWork,
+    TALLY_COMMITS_MAX, TALLY_EVENTS_MAX, Tallies, Tally, Unit, Window, Work,
 };
 
 #[derive(Debug)]
@@ -190,6 +190,25 @@ impl Tenant {
             matches!(state, Some(MemberState::Joined | MemberState::Invited))
         };
         self.rooms.values().filter(is_in).map(|log| log.room.id.clone()).collect()
+    }
+
+    pub(super) fn tallies(&self, after: CommitNumber) -> Tallies {
+        let (mut tallies, mut counted) = (Tallies::default(), 0);
+        for entry in self.journal.iter().filter(|entry| entry.commit > after) {
+            if tallies.commits.len() == TALLY_COMMITS_MAX || counted >= TALLY_EVENTS_MAX {
+                tallies.more = true;
+                break;
+            }
+            let mut events = BTreeMap::new();
+            for (room, range) in &entry.rooms {
+                if let Some(log) = self.rooms.get(room) {
+                    log.count(*range, &mut events);
+                }
+            }
+            counted += events.values().sum::<u64>();
+            tallies.commits.push(Tally { commit: entry.commit, at: entry.at, events });
+        }
+        tallies
     }
 
     pub(super) fn changed_rooms(&self, user: &UserId, since: CommitNumber, limit: usize) -> Changed {

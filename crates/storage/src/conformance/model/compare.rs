@@ -116,7 +116,6 @@ async fn one_room(model: &World, backend: &World, name: &str, people: &[UserId])
         same!(model, backend, entries(app, id, &[range(1, head.0 + 1)], viewer));
         same!(model, backend, entries(app, id, &holes, viewer));
     }
-    same!(model, backend, bodies(app, id, range(middle, head.0 + 1)));
     for seq in 0..=head.0 + 1 {
         same!(model, backend, target(app, id, Seq(seq), &people[usize::try_from(seq % 3).unwrap()]));
     }
@@ -131,5 +130,6 @@ async fn followers(model: &World, backend: &World) {
     let head = same!(model, backend, head(app));
     for after in [CommitNumber(0), CommitNumber(head.0 / 2), head] {
         same!(model, backend, journal(app, after, JOURNAL_LIMIT));
+        same!(model, backend, tallies(app, after));
     }
 }
