@@ -4,19 +4,21 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 /// A map that forgets, but only when told that it may ([`Generations::tidy`]): between two groups of the writer, never
 /// while one is being written, so that what a group has changed stays known until it is in the database.
 #[derive(Debug)]
 pub(crate) struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashMap<K, V, RandomState>,
+    old: HashMap<K, V, RandomState>,
     entries_max: usize,
 }
 
 impl<K: Hash + Eq + Clone, V> Generations<K, V> {
     /// A map that keeps about `entries_max` entries.
     pub(crate) fn new(entries_max: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), entries_max }
+        Self { young: HashMap::default(), old: HashMap::default(), entries_max }
     }
 
     pub(crate) fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>

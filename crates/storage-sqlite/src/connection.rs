@@ -50,7 +50,8 @@ pub(crate) fn check_version() -> Result<(), OpenError> {
 pub(crate) fn open_writer(folder: &Path, options: &Options) -> Result<Connection, OpenError> {
     check_version()?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(database_path(folder), flags)?;
+    // It asks for `synchronous = FULL`, which is set below.
+    let mut db = Connection::open_with_flags_and_vfs(database_path(folder), flags, wal_buffer::register())?;
     prepare(&db, options.writer_cache_kib)?;
     schema::check_schema(&db)?;
     // A redacted message must be gone from the file, hence secure_delete. Checkpoints are the writer's own.
@@ -65,6 +66,16 @@ pub(crate) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
         if options.secure_delete { "ON" } else { "OFF" }
     ))?;
     schema::migrate(&mut db)?;
+    Ok(db)
+}
+
+/// A connection that moves the WAL into the database, and else does nothing.
+pub(crate) fn open_checkpointer(folder: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(database_path(folder), flags)?;
+    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = 16;")?;
+    // It opens the WAL with its first statement that reads.
+    db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(db)
 }
 

@@ -3,9 +3,10 @@
 //! It is searched with every message, so the hashes of the ids lie side by side, apart from the rest.
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use domain::{ClientId, CommitNumber, Seq};
+use foldhash::fast::FixedState;
 use storage::{FINGERPRINT_FORGOTTEN, WINDOW_ENTRIES_MAX};
 
 use crate::key::RoomKey;
@@ -37,8 +38,11 @@ impl DeviceWindow {
     /// What the id was used for.
     pub(crate) fn recall(&self, client_id: &ClientId) -> Option<&Answer> {
         let hash = hash(client_id);
-        let same = |(index, _): (usize, &u32)| self.answers.get(index).filter(|answer| answer.client_id == *client_id);
-        self.hashes.iter().enumerate().filter(|(_, other)| **other == hash).find_map(same)
+        let (older, newer) = self.hashes.as_slices();
+        find(older, 0, hash)
+            .chain(find(newer, older.len(), hash))
+            .filter_map(|index| self.answers.get(index))
+            .find(|answer| answer.client_id == *client_id)
     }
 
     /// Adds an answer; the oldest gives way. The id is not known yet.
@@ -82,10 +86,24 @@ impl DeviceWindow {
     }
 }
 
+/// Where a hash stands in a slice of hashes of which the first has the index `first`.
+///
+/// It almost never does, so whole blocks are looked at without a branch, which the compiler makes a few instructions of.
+fn find(hashes: &[u32], first: usize, hash: u32) -> impl Iterator<Item = usize> {
+    const BLOCK: usize = 32;
+    hashes
+        .chunks(BLOCK)
+        .enumerate()
+        .filter(move |(_, block)| block.iter().fold(false, |found, other| found | (*other == hash)))
+        .flat_map(move |(number, block)| {
+            let here = block.iter().enumerate().filter(move |(_, other)| **other == hash);
+            here.map(move |(index, _)| first + number * BLOCK + index)
+        })
+}
+
 fn hash(client_id: &ClientId) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    client_id.hash(&mut hasher);
-    hasher.finish() as u32
+    // A hash that many ids share costs comparisons, and only those of the device that sent them.
+    FixedState::default().hash_one(client_id) as u32
 }
 
 #[cfg(test)]

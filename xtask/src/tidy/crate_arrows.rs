@@ -10,7 +10,8 @@ use super::{Finding, SourceFile};
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain",         &[]),
     ("storage",        &["domain"]),
-    ("storage-sqlite", &["domain", "storage"]),
+    ("wal-buffer",     &[]),
+    ("storage-sqlite", &["domain", "storage", "wal-buffer"]),
     ("bus",            &["domain"]),
     ("engine",         &["bus", "domain", "storage"]),
     ("wire",           &[]),

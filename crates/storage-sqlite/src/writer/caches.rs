@@ -53,7 +53,8 @@ pub(super) struct Caches {
     pub(super) apps: HashMap<AppId, AppState>,
     pub(super) users: Generations<(AppKey, UserId), UserKey>,
     pub(super) devices: Generations<(AppKey, DeviceId), DeviceKey>,
-    pub(super) rooms: Generations<RoomName, RoomState>,
+    /// In boxes, since a room is taken out while it is worked on.
+    pub(super) rooms: Generations<RoomName, Box<RoomState>>,
     pub(super) cursors: Generations<i64, CursorState>,
 }
 
@@ -155,9 +156,10 @@ impl Caches {
             let room = rows::load_room(db, key, &mut UserIds::default())?;
             let room = room.ok_or(Fault::Damaged("a room is gone"))?;
             let head = rows::load_head(db, key)?;
-            self.rooms.insert(name.clone(), RoomState { key, room, head, facts_moved: false });
+            let state = RoomState { key, room, head, facts_moved: false };
+            self.rooms.insert(name.clone(), Box::new(state));
         }
-        Ok(self.rooms.get_mut(name))
+        Ok(self.rooms.get_mut(name).map(|room| &mut **room))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod account;
 mod caches;
+mod checkpoint;
 mod follower;
 mod group;
 mod room;
@@ -25,6 +26,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::caches::Caches;
+use self::checkpoint::Checkpoints;
 use self::group::Group;
 use self::room::Verdict;
 use self::windows::Windows;
@@ -37,16 +39,6 @@ use crate::scrub::{self, Scrub};
 const GROUP_UNITS_MAX: usize = 1024;
 /// Bytes of content in one transaction, about.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Length of the WAL at which a checkpoint is due, in pages.
-const WAL_PAGES_MAX: i64 = 64_000;
-/// Pages by which the WAL may grow before a checkpoint is tried that readers hindered before.
-const WAL_PAGES_RETRY: i64 = 8_000;
-/// Length of the WAL at which the checkpoint waits for readers, in pages.
-const WAL_PAGES_FORCED: i64 = 4 * WAL_PAGES_MAX;
-/// Length of the WAL that is worth a checkpoint when there is nothing else to do, in pages.
-const WAL_PAGES_IDLE: i64 = 1_000;
-/// Units between two looks at the length of the WAL.
-const WAL_LOOK_UNITS: usize = 512;
 /// Pages that are wiped in one go after a redaction.
 const SCRUB_SLICE_PAGES: u64 = 4_096;
 /// Slices that closing waits for; what is left is done by the next run.
@@ -118,9 +110,7 @@ pub(crate) struct Writer {
     /// Largest size of the database in pages; 0 for no limit of ours.
     pages_max: Arc<AtomicU32>,
     pages_max_set: u32,
-    units_since_look: usize,
-    /// Length of the WAL at which the next checkpoint is tried.
-    checkpoint_at: i64,
+    checkpoints: Checkpoints,
     /// Something was written since the writer idled last.
     wrote: bool,
     scrub: Scrub,
@@ -145,6 +135,7 @@ impl Writer {
         if state.scrub_noted {
             scrub.ask();
         }
+        let checkpoints = Checkpoints::open(&folder)?;
         Ok(Self {
             folder,
             options,
@@ -152,8 +143,7 @@ impl Writer {
             feed,
             pages_max,
             pages_max_set: 0,
-            units_since_look: 0,
-            checkpoint_at: WAL_PAGES_MAX,
+            checkpoints,
             wrote: true,
             scrub,
             runtime: Handle::try_current().ok(),
@@ -220,14 +210,14 @@ impl Writer {
 
     fn write_group(&mut self, jobs: Vec<Job>) {
         let (units, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.unit, job.answer)).unzip();
-        self.units_since_look += units.len();
+        let count = units.len();
         match self.try_group(units) {
             Ok((outcomes, commits)) => {
                 for commit in commits {
                     self.tell(Arc::new(commit));
                 }
                 self.answer(Answers(answers.into_iter().zip(outcomes).collect()));
-                self.look_after_group();
+                self.look_after_group(count);
             }
             Err(error) => {
                 tracing::error!(%error, "a group could not be written");
@@ -310,45 +300,27 @@ impl Writer {
         }
     }
 
-    fn look_after_group(&mut self) {
+    fn look_after_group(&mut self, units: usize) {
         self.wrote = true;
-        if let Some(state) = &mut self.state {
-            state.caches.tidy();
-            state.windows.tidy();
-            if std::mem::take(&mut state.redacts) {
-                self.scrub.ask();
-            }
+        let Some(state) = &mut self.state else { return };
+        state.caches.tidy();
+        state.windows.tidy();
+        if std::mem::take(&mut state.redacts) {
+            self.scrub.ask();
         }
-        if self.units_since_look < WAL_LOOK_UNITS {
-            return;
-        }
-        self.units_since_look = 0;
-        let Some((length, _)) = self.checkpoint("NOOP") else { return };
-        if length < self.checkpoint_at {
-            return;
-        }
-        let mode = if length > WAL_PAGES_FORCED { "RESTART" } else { "PASSIVE" };
-        let done = self.checkpoint(mode).is_some_and(|(length, moved)| length == moved);
-        // A finished checkpoint lets the next commit begin the WAL anew, if no reader still reads it.
-        self.checkpoint_at = if done { WAL_PAGES_MAX } else { length + WAL_PAGES_RETRY };
-        if done {
+        if self.checkpoints.look(&state.db, units) {
             self.wipe();
         }
     }
 
     fn look_when_idle(&mut self) {
         self.wrote = false;
-        if self.scrub.is_due() {
-            // Old pages in the WAL's file are wiped by making it empty.
-            if self.checkpoint("TRUNCATE") == Some((0, 0)) {
-                self.wipe();
-            }
-            self.wrote = self.scrub.is_due();
-        } else if let Some((length, moved)) = self.checkpoint("NOOP")
-            && length - moved > WAL_PAGES_IDLE
-        {
-            self.checkpoint("PASSIVE");
+        let Some(state) = &self.state else { return };
+        // Old pages in the WAL's file are wiped by making it empty.
+        if self.checkpoints.look_when_idle(&state.db, self.scrub.is_due()) {
+            self.wipe();
         }
+        self.wrote = self.scrub.is_due();
     }
 
     /// Wipes a slice of the file. Everything of the WAL is in the file.
@@ -371,24 +343,18 @@ impl Writer {
         }
     }
 
-    /// Length of the WAL, and how much of it is in the database, in pages.
-    fn checkpoint(&self, mode: &str) -> Option<(i64, i64)> {
-        let state = self.state.as_ref()?;
-        let sql = format!("PRAGMA wal_checkpoint({mode})");
-        let result = state.db.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)));
-        result.inspect_err(|error| tracing::warn!(%error, mode, "checkpoint failed")).ok()
-    }
-
     fn close(&mut self) {
         let Some(state) = &mut self.state else { return };
         if let Err(error) = write_windows(state) {
             tracing::warn!(%error, "windows could not be written while closing");
         }
-        if self.checkpoint("TRUNCATE") == Some((0, 0)) {
+        if self.checkpoints.look_when_idle(&state.db, true) {
             for _ in 0..SCRUB_CLOSING_SLICES {
                 self.wipe();
             }
-            self.checkpoint("TRUNCATE");
+        }
+        if let Some(state) = &self.state {
+            self.checkpoints.look_when_idle(&state.db, true);
         }
         self.state = None;
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).sender = None;

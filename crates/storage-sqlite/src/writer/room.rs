@@ -185,7 +185,7 @@ fn create_room(
         db.prepare_cached("INSERT INTO direct (low, high, room) VALUES (?, ?, ?)")?.execute(params![low, high, key])?;
     }
     let head = domain::Head::default();
-    caches.rooms.insert(name.clone(), RoomState { key, room, head, facts_moved: false });
+    caches.rooms.insert(name.clone(), Box::new(RoomState { key, room, head, facts_moved: false }));
     Ok(())
 }
 

@@ -1,0 +1,474 @@
+//! A SQLite VFS that writes the WAL in large pieces.
+//!
+//! SQLite writes each page of a transaction to the WAL by two calls of the operating system, one for the frame's header of
+//! 24 bytes and one for the page. A group of some hundred messages makes more than a thousand such calls. This VFS is the
+//! system's own one in everything but this: writes to a WAL that follow one another are gathered, and written at once
+//! before the file is synced, read, cut, measured or closed. What is more than [`BUFFER_BYTES`] is written by a thread,
+//! while SQLite makes the next frames.
+//!
+//! Nothing that a commit promises changes. A connection with `synchronous = FULL`, and only such a one may use this VFS,
+//! syncs the WAL before it lets other connections see new frames, and syncing comes after everything is written. A write that fails
+//! is reported by the call that made it necessary, so that the transaction fails.
+//!
+//! This is the one crate with `unsafe` code: a VFS is a table of C functions. See
+//! <https://www.sqlite.org/vfs.html> and <https://www.sqlite.org/c3ref/io_methods.html>.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::{ptr, thread};
+
+use rusqlite::ffi::{
+    SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_WAL, sqlite3_file, sqlite3_filename, sqlite3_io_methods, sqlite3_vfs,
+    sqlite3_vfs_find, sqlite3_vfs_register,
+};
+
+const NAME: &CStr = c"starling-wal-buffer";
+
+/// Bytes that are gathered before they are written.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes that the system's VFS is asked to write in one call; the one for Unix can't write 128 KiB.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+/// Pieces of [`BUFFER_BYTES`] that may be under way, to bound memory.
+const PIECES_MAX: usize = 4;
+
+/// Makes the VFS known to SQLite, and gives the name to open connections with. It may be called any number of times.
+///
+/// # Panics
+///
+/// If SQLite has no VFS of its own or no memory.
+pub fn register() -> &'static CStr {
+    System::get();
+    NAME
+}
+
+/// The VFS of the system, which does the work.
+struct System(*mut sqlite3_vfs);
+
+// SAFETY: SQLite's own VFS lives as long as the process, is never changed, and its functions may be called by any thread.
+unsafe impl Send for System {}
+// SAFETY: as above.
+unsafe impl Sync for System {}
+
+impl System {
+    /// The system's VFS. With the first call ours is made from it and registered.
+    fn get() -> &'static Self {
+        static SYSTEM: OnceLock<System> = OnceLock::new();
+        SYSTEM.get_or_init(|| {
+            // SAFETY: a null name asks for the default VFS; the function may be called at any time.
+            let system = unsafe { sqlite3_vfs_find(ptr::null()) };
+            assert!(!system.is_null(), "SQLite has a VFS");
+            // SAFETY: it points to a registered VFS, which is plain data. Its functions look at the fields only that we
+            // leave as they are.
+            let mut own = unsafe { ptr::read(system) };
+            own.zName = NAME.as_ptr();
+            own.pNext = ptr::null_mut();
+            own.xOpen = Some(open);
+            own.szOsFile = own.szOsFile.max(size_of::<Wal>() as c_int);
+            // SAFETY: a registered VFS must live as long as the process; it is never freed.
+            let result = unsafe { sqlite3_vfs_register(Box::into_raw(Box::new(own)), 0) };
+            assert_eq!(result, SQLITE_OK, "SQLite takes a VFS");
+            Self(system)
+        })
+    }
+}
+
+/// A WAL as SQLite sees it: a `sqlite3_file` in memory that SQLite provides, of at least our `szOsFile` bytes.
+#[repr(C)]
+struct Wal {
+    /// First, since SQLite looks for the methods here.
+    base: sqlite3_file,
+    /// Made by [`open`], freed by [`close`].
+    file: *mut Buffered,
+}
+
+/// The file behind a WAL, and what waits to be written to it.
+struct Buffered {
+    /// What `inner` lies in, made by `Box::into_raw`.
+    memory: *mut [u64],
+    inner: Inner,
+    /// Bytes that follow one another.
+    waiting: Vec<u8>,
+    /// Where in the file the first of them belongs.
+    at: i64,
+    /// Writes what is handed over; started when there is so much for the first time.
+    helper: Option<Helper>,
+}
+
+impl Buffered {
+    fn write(&mut self, bytes: &[u8], at: i64) -> c_int {
+        if at != self.at + self.waiting.len() as i64 {
+            let result = self.flush();
+            if result != SQLITE_OK {
+                return result;
+            }
+            self.at = at;
+        }
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() < BUFFER_BYTES { SQLITE_OK } else { self.hand_over() }
+    }
+
+    /// Lets the helper write what waits.
+    fn hand_over(&mut self) -> c_int {
+        if self.helper.is_none() {
+            self.helper = Helper::start(self.inner.0);
+        }
+        let Some(helper) = &mut self.helper else { return self.flush() };
+        let next = helper.spare.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 2));
+        let bytes = std::mem::replace(&mut self.waiting, next);
+        let at = self.at;
+        self.at += bytes.len() as i64;
+        helper.write(bytes, at)
+    }
+
+    /// Writes everything. Afterwards nobody but the caller uses the inner file.
+    fn flush(&mut self) -> c_int {
+        let mut result = self.helper.as_mut().map_or(SQLITE_OK, Helper::wait);
+        if result == SQLITE_OK {
+            result = self.inner.write(&self.waiting, self.at);
+        }
+        self.at += self.waiting.len() as i64;
+        self.waiting.clear();
+        result
+    }
+}
+
+/// The `sqlite3_file` of the system's VFS. Whoever calls its methods is the only one that does.
+#[derive(Clone, Copy)]
+struct Inner(*mut sqlite3_file);
+
+// SAFETY: the system's VFS lets any thread use a file, one at a time.
+unsafe impl Send for Inner {}
+
+impl Inner {
+    fn methods(self) -> &'static sqlite3_io_methods {
+        // SAFETY: it was opened by the system's VFS, which sets the methods to a table that is never freed.
+        unsafe { &*(*self.0).pMethods }
+    }
+
+    fn write(self, bytes: &[u8], mut at: i64) -> c_int {
+        let write = self.methods().xWrite.expect("every file has it");
+        for bytes in bytes.chunks(WRITE_BYTES_MAX) {
+            // SAFETY: it is an open file of the system's VFS.
+            let result = unsafe { write(self.0, bytes.as_ptr().cast(), bytes.len() as c_int, at) };
+            if result != SQLITE_OK {
+                return result;
+            }
+            at += bytes.len() as i64;
+        }
+        SQLITE_OK
+    }
+}
+
+/// A thread that writes to the file while SQLite makes the next frames.
+struct Helper {
+    work: SyncSender<(Vec<u8>, i64)>,
+    done: Receiver<(Vec<u8>, c_int)>,
+    /// Pieces that were handed over and are not known to be written.
+    under_way: usize,
+    /// Of those that are.
+    result: c_int,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Helper {
+    /// The thread ends when this is dropped. It uses the file only while something is under way.
+    fn start(file: *mut sqlite3_file) -> Option<Self> {
+        let inner = Inner(file);
+        let (work, pieces) = sync_channel::<(Vec<u8>, i64)>(PIECES_MAX);
+        let (finish, done) = sync_channel(PIECES_MAX);
+        let run = move || {
+            // The whole of it, not its pointer alone, which could not be sent.
+            let inner = inner;
+            for (mut bytes, at) in pieces {
+                let result = inner.write(&bytes, at);
+                bytes.clear();
+                if finish.send((bytes, result)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("wal-writer".into()).spawn(run).ok()?;
+        Some(Self { work, done, under_way: 0, result: SQLITE_OK, spare: Vec::new() })
+    }
+
+    fn write(&mut self, bytes: Vec<u8>, at: i64) -> c_int {
+        while self.under_way == PIECES_MAX {
+            self.wait_for_one();
+        }
+        if self.work.send((bytes, at)).is_err() {
+            return SQLITE_IOERR_WRITE;
+        }
+        self.under_way += 1;
+        self.result
+    }
+
+    /// Waits until nothing is under way.
+    fn wait(&mut self) -> c_int {
+        while self.under_way > 0 {
+            self.wait_for_one();
+        }
+        std::mem::replace(&mut self.result, SQLITE_OK)
+    }
+
+    fn wait_for_one(&mut self) {
+        self.under_way -= 1;
+        let result = match self.done.recv() {
+            Ok((bytes, result)) => {
+                self.spare.push(bytes);
+                result
+            }
+            Err(_) => SQLITE_IOERR_WRITE,
+        };
+        if self.result == SQLITE_OK {
+            self.result = result;
+        }
+    }
+}
+
+/// # Safety
+///
+/// SQLite calls this as it calls `xOpen` of any VFS: `file` points to `szOsFile` bytes.
+unsafe extern "C" fn open(
+    _own: *mut sqlite3_vfs,
+    name: sqlite3_filename,
+    file: *mut sqlite3_file,
+    flags: c_int,
+    out_flags: *mut c_int,
+) -> c_int {
+    let System(system) = *System::get();
+    // SAFETY: it points to the system's VFS, which is never freed.
+    let (open, bytes) = unsafe { ((*system).xOpen.expect("every VFS has it"), (*system).szOsFile) };
+    if flags & SQLITE_OPEN_WAL == 0 {
+        // SAFETY: the arguments are SQLite's; `file` is large enough, since our size is not less than the system's.
+        return unsafe { open(system, name, file, flags, out_flags) };
+    }
+    let words = usize::try_from(bytes).expect("a size is positive").div_ceil(size_of::<u64>());
+    // The system's file, in memory of the size and alignment that it asks for.
+    let memory: *mut [u64] = Box::into_raw(vec![0_u64; words].into());
+    // SAFETY: as above, with memory of our own in place of `file`.
+    let result = unsafe { open(system, name, memory.cast(), flags, out_flags) };
+    let opened = if result == SQLITE_OK {
+        let wal = Buffered { memory, inner: Inner(memory.cast()), waiting: Vec::new(), at: 0, helper: None };
+        Wal { base: sqlite3_file { pMethods: &METHODS }, file: Box::into_raw(Box::new(wal)) }
+    } else {
+        // SAFETY: it was made so above, and a file that could not be opened is not used.
+        drop(unsafe { Box::from_raw(memory) });
+        // Without methods SQLite doesn't close it.
+        Wal { base: sqlite3_file { pMethods: ptr::null() }, file: ptr::null_mut() }
+    };
+    // SAFETY: `file` has room for it, since our size is not less than that of `Wal`.
+    unsafe { ptr::write(file.cast(), opened) };
+    result
+}
+
+static METHODS: sqlite3_io_methods = sqlite3_io_methods {
+    iVersion: 1,
+    xClose: Some(close),
+    xRead: Some(read),
+    xWrite: Some(write),
+    xTruncate: Some(truncate),
+    xSync: Some(sync),
+    xFileSize: Some(file_size),
+    xLock: Some(lock),
+    xUnlock: Some(unlock),
+    xCheckReservedLock: Some(check_reserved_lock),
+    xFileControl: Some(file_control),
+    xSectorSize: Some(sector_size),
+    xDeviceCharacteristics: Some(device_characteristics),
+    // A WAL is not mapped; its index belongs to the file of the database.
+    xShmMap: None,
+    xShmLock: None,
+    xShmBarrier: None,
+    xShmUnmap: None,
+    xFetch: None,
+    xUnfetch: None,
+};
+
+/// # Safety
+///
+/// `file` was opened by [`open`] as a WAL and is not closed; nobody else uses it during the call, which SQLite guarantees.
+unsafe fn buffered<'a>(file: *mut sqlite3_file) -> &'a mut Buffered {
+    // SAFETY: see above.
+    unsafe { &mut *(*file.cast::<Wal>()).file }
+}
+
+fn nothing(_: &mut Buffered) -> c_int {
+    SQLITE_OK
+}
+
+/// A method that is the inner file's, once `$before` is done.
+macro_rules! forward {
+    ($name:ident = $method:ident after $before:expr $(, $argument:ident: $type:ty)*) => {
+        /// # Safety
+        ///
+        /// SQLite calls this with a file that it opened, as it calls the method of any file.
+        unsafe extern "C" fn $name(file: *mut sqlite3_file $(, $argument: $type)*) -> c_int {
+            // SAFETY: it is a WAL that `open` opened, since only those have these methods.
+            let wal = unsafe { buffered(file) };
+            let result = $before(wal);
+            if result != SQLITE_OK {
+                return result;
+            }
+            let method = wal.inner.methods().$method.expect("every file has it");
+            // SAFETY: `inner` is an open file of the system's VFS; the arguments are SQLite's.
+            unsafe { method(wal.inner.0 $(, $argument)*) }
+        }
+    };
+}
+
+forward!(read = xRead after Buffered::flush, bytes: *mut c_void, length: c_int, at: i64);
+forward!(truncate = xTruncate after Buffered::flush, size: i64);
+forward!(sync = xSync after Buffered::flush, flags: c_int);
+forward!(file_size = xFileSize after Buffered::flush, size: *mut i64);
+forward!(lock = xLock after nothing, level: c_int);
+forward!(unlock = xUnlock after nothing, level: c_int);
+forward!(check_reserved_lock = xCheckReservedLock after nothing, result: *mut c_int);
+forward!(file_control = xFileControl after Buffered::flush, operation: c_int, argument: *mut c_void);
+forward!(sector_size = xSectorSize after nothing);
+forward!(device_characteristics = xDeviceCharacteristics after nothing);
+
+/// # Safety
+///
+/// As SQLite calls it: `bytes` points to `length` bytes.
+unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, length: c_int, at: i64) -> c_int {
+    let length = usize::try_from(length).expect("a length is positive");
+    // SAFETY: see above.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length) };
+    // SAFETY: it is a WAL that `open` opened, since only those have these methods.
+    unsafe { buffered(file) }.write(bytes, at)
+}
+
+/// # Safety
+///
+/// As SQLite calls it: once, and the file is not used any more.
+unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
+    // SAFETY: `open` made it by `Box::into_raw`, and nobody uses it after this.
+    let mut wal = unsafe { Box::from_raw((*file.cast::<Wal>()).file) };
+    let flushed = wal.flush();
+    let close = wal.inner.methods().xClose.expect("every file has it");
+    // SAFETY: `inner` is an open file of the system's VFS.
+    let closed = unsafe { close(wal.inner.0) };
+    // SAFETY: it was made by `Box::into_raw`; the file is closed, and the helper has nothing to do with it any more.
+    drop(unsafe { Box::from_raw(wal.memory) });
+    if flushed == SQLITE_OK { closed } else { flushed }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rusqlite::ffi::SQLITE_FULL;
+    use rusqlite::{Connection, OpenFlags};
+
+    use super::*;
+
+    fn open_buffered(path: &Path, page_bytes: u32) -> Connection {
+        let db = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), register()).unwrap();
+        db.execute_batch(&format!(
+            "PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = 0; CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB);"
+        ))
+        .unwrap();
+        db
+    }
+
+    fn count(db: &Connection) -> i64 {
+        db.query_row("SELECT count(*) FROM t WHERE length(v) = k % 5000", [], |row| row.get(0)).unwrap()
+    }
+
+    /// What a crash at this moment would leave: the files as they are, read by SQLite's own VFS.
+    fn count_after_crash(path: &Path) -> i64 {
+        let copy = tempfile::tempdir().unwrap();
+        for suffix in ["", "-wal"] {
+            let name = format!("{}{suffix}", path.display());
+            std::fs::copy(name, copy.path().join(format!("db{suffix}"))).unwrap();
+        }
+        let db = Connection::open(copy.path().join("db")).unwrap();
+        let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(sound, "ok");
+        count(&db)
+    }
+
+    /// Commits of that many rows: whatever is committed is in the files, and every other connection sees it.
+    fn check(page_bytes: u32, commits: &[i64]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let db = open_buffered(&path, page_bytes);
+        let other = Connection::open(&path).unwrap();
+        let mut rows = 0;
+        for (index, more) in commits.iter().enumerate() {
+            db.execute_batch("BEGIN").unwrap();
+            for key in rows..rows + more {
+                db.execute("INSERT INTO t VALUES (?1, zeroblob(?1 % 5000))", [key * 7]).unwrap();
+            }
+            assert_eq!((count(&other), count_after_crash(&path)), (rows, rows), "before commit {index}");
+            db.execute_batch("COMMIT").unwrap();
+            rows += more;
+            assert_eq!((count(&db), count(&other), count_after_crash(&path)), (rows, rows, rows), "commit {index}");
+            let mode = ["NOOP", "PASSIVE", "RESTART", "TRUNCATE"][index % 4];
+            db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(())).unwrap();
+            assert_eq!((count(&db), count_after_crash(&path)), (rows, rows), "checkpoint {index}");
+        }
+        drop(db);
+        assert_eq!(count(&open_buffered(&path, page_bytes)), rows);
+    }
+
+    #[test]
+    fn what_is_committed_is_in_the_file() {
+        check(4096, &[1, 1, 1, 1, 1, 1]);
+        check(4096, &[300, 1, 700, 20, 1, 300, 5, 1]);
+        check(512, &[100, 1, 100, 3, 100]);
+        check(65_536, &[40, 1, 40, 3, 40]);
+    }
+
+    unsafe extern "C" fn full(_: *mut sqlite3_file, _: *const c_void, _: c_int, _: i64) -> c_int {
+        SQLITE_FULL
+    }
+
+    /// That many writes of a page on a disk that is full: one of them fails, or what comes before the sync does.
+    fn check_full(pages: i64) {
+        let methods = sqlite3_io_methods { xWrite: Some(full), ..METHODS };
+        let mut file = sqlite3_file { pMethods: &raw const methods };
+        let memory: *mut [u64] = &mut [];
+        let mut wal = Buffered { memory, inner: Inner(&raw mut file), waiting: Vec::new(), at: 0, helper: None };
+        let page = [7; 4096];
+        let failed = (0..pages).any(|page_number| wal.write(&page, page_number * 4096) == SQLITE_FULL);
+        assert!(failed || wal.flush() == SQLITE_FULL, "{pages} pages");
+        wal.flush();
+        assert_eq!(wal.flush(), SQLITE_OK, "what failed is not written later");
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_before_the_sync() {
+        check_full(1);
+        check_full(100);
+        check_full(3_000);
+    }
+
+    #[test]
+    fn what_is_rolled_back_or_spilled_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let db = open_buffered(&path, 4096);
+        db.execute_batch("PRAGMA cache_size = 10; PRAGMA cache_spill = ON").unwrap();
+        let insert = |from: i64, to: i64| {
+            for key in from..to {
+                db.execute("INSERT INTO t VALUES (?1, zeroblob(?1 % 5000))", [key]).unwrap();
+            }
+        };
+        for _ in 0..3 {
+            db.execute_batch("BEGIN").unwrap();
+            insert(0, 2_000);
+            assert_eq!(count(&db), 2_000);
+            db.execute_batch("ROLLBACK").unwrap();
+            assert_eq!((count(&db), count_after_crash(&path)), (0, 0));
+        }
+        db.execute_batch("BEGIN").unwrap();
+        insert(0, 2_000);
+        db.execute_batch("SAVEPOINT s").unwrap();
+        insert(2_000, 3_000);
+        db.execute_batch("ROLLBACK TO s; COMMIT").unwrap();
+        assert_eq!((count(&db), count_after_crash(&path)), (2_000, 2_000));
+    }
+}
