@@ -29,8 +29,8 @@ impl Bare {
         std::fs::create_dir_all(folder).expect("the folder can be made");
         let db = Connection::open(folder.join("bare.db")).expect("a database can be made");
         db.execute_batch(
-            "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
-             PRAGMA cache_size = -32768; PRAGMA cache_spill = OFF;
+            "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+             PRAGMA cache_size = -16384; PRAGMA cache_spill = OFF;
              CREATE TABLE log (key INTEGER PRIMARY KEY, commit_number INTEGER, number INTEGER, at INTEGER, sender INTEGER,
                  device INTEGER, client_id TEXT, fingerprint INTEGER, kind INTEGER, body TEXT) STRICT;",
         )

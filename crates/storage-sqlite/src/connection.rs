@@ -17,7 +17,9 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 const BUSY_TIMEOUT_MS: u64 = 2_000;
 /// Prepared statements kept by each connection.
 const STATEMENTS_MAX: usize = 96;
-const PAGE_BYTES: u32 = 4096;
+/// A message changes a page or two, whatever their size, and each goes to the WAL whole. Smaller ones than these are full
+/// so soon that more of them change.
+const PAGE_BYTES: u32 = 2048;
 
 /// Name of the database in the data folder.
 pub(crate) const DATABASE_FILE: &str = "starling.db";

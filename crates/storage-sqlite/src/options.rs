@@ -16,6 +16,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 4, writer_cache_kib: 32 * 1024, reader_cache_kib: 2 * 1024, secure_delete: true }
+        Self { readers: 4, writer_cache_kib: 16 * 1024, reader_cache_kib: 2 * 1024, secure_delete: true }
     }
 }

@@ -14,9 +14,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-const PAGE_BYTES: usize = 4096;
 /// Pages that are read at once.
-const CHUNK_PAGES: usize = 256;
+const CHUNK_PAGES: usize = 512;
+/// Where the file says how large its pages are, in two bytes, the larger one first.
+const PAGE_BYTES_AT: u64 = 16;
 /// Bytes before the tree header on the first page.
 const FILE_HEADER_BYTES: usize = 100;
 /// Pages of a database up to which no page that is not part of a tree can look like one: the others begin with a page
@@ -52,7 +53,8 @@ impl Scrub {
 
     /// Wipes the next pages. True if no page is left.
     pub(crate) fn step(&mut self, pages: u64) -> io::Result<bool> {
-        let all = self.file.metadata()?.len() / PAGE_BYTES as u64;
+        let Some(page_bytes) = page_bytes(&mut self.file)? else { return Ok(true) };
+        let all = self.file.metadata()?.len() / page_bytes as u64;
         if all > PAGES_MAX {
             tracing::warn!(pages = all, "the database is too large for its unused bytes to be wiped");
             self.due = false;
@@ -61,7 +63,7 @@ impl Scrub {
         let end = all.min(self.next_page + pages);
         while self.next_page < end {
             let count = (end - self.next_page).min(CHUNK_PAGES as u64);
-            wipe_pages(&mut self.file, self.next_page, count as usize)?;
+            wipe_pages(&mut self.file, page_bytes, self.next_page, count as usize)?;
             self.next_page += count;
         }
         if end < all {
@@ -91,14 +93,30 @@ pub(crate) fn wipe_file(database: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn wipe_pages(file: &mut File, first: u64, count: usize) -> io::Result<()> {
-    let mut bytes = vec![0; count * PAGE_BYTES];
-    file.seek(SeekFrom::Start(first * PAGE_BYTES as u64))?;
+/// Size of the pages; `None` if the file is empty still. One of 65,536 bytes is not among those that we make.
+fn page_bytes(file: &mut File) -> io::Result<Option<usize>> {
+    if file.metadata()?.len() == 0 {
+        return Ok(None);
+    }
+    let mut bytes = [0; 2];
+    file.seek(SeekFrom::Start(PAGE_BYTES_AT))?;
     file.read_exact(&mut bytes)?;
-    for (index, page) in bytes.chunks_exact_mut(PAGE_BYTES).enumerate() {
+    let size = usize::from(u16::from_be_bytes(bytes));
+    if size.is_power_of_two() && size >= 512 {
+        Ok(Some(size))
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the file's header gives no page size"))
+    }
+}
+
+fn wipe_pages(file: &mut File, page_bytes: usize, first: u64, count: usize) -> io::Result<()> {
+    let mut bytes = vec![0; count * page_bytes];
+    file.seek(SeekFrom::Start(first * page_bytes as u64))?;
+    file.read_exact(&mut bytes)?;
+    for (index, page) in bytes.chunks_exact_mut(page_bytes).enumerate() {
         let number = first + index as u64;
         if wipe_gap(page, if number == 0 { FILE_HEADER_BYTES } else { 0 }) {
-            file.seek(SeekFrom::Start(number * PAGE_BYTES as u64))?;
+            file.seek(SeekFrom::Start(number * page_bytes as u64))?;
             file.write_all(page)?;
         }
     }
@@ -127,6 +145,8 @@ fn wipe_gap(page: &mut [u8], header: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PAGE_BYTES: usize = 2048;
 
     #[test]
     fn only_the_gap_of_tree_pages_is_wiped() {

@@ -55,7 +55,7 @@ impl SqliteStore {
         Ok(Self { folder, writer: sender, readers, feed, pages_max })
     }
 
-    /// Limits the size of the database file, in pages of 4 KiB; `None` takes the limit away. What no longer fits is
+    /// Limits the size of the database file, in pages of 2 KiB; `None` takes the limit away. What no longer fits is
     /// refused as unavailable, like on a full disk, and reads go on.
     pub fn limit_pages(&self, pages_max: Option<u32>) {
         self.pages_max.store(pages_max.unwrap_or(0), Ordering::Relaxed);

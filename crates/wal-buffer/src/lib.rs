@@ -6,6 +6,9 @@
 //! before the file is synced, read, cut, measured or closed. What is more than [`BUFFER_BYTES`] is written by a thread,
 //! while SQLite makes the next frames.
 //!
+//! And it is synced by `fdatasync`, where SQLite as it is usually compiled calls `fsync`, which waits for the file's times to
+//! be written too.
+//!
 //! Nothing that a commit promises changes. A connection with `synchronous = FULL`, and only such a one may use this VFS,
 //! syncs the WAL before it lets other connections see new frames, and syncing comes after everything is written. A write that fails
 //! is reported by the call that made it necessary, so that the transaction fails.
@@ -13,14 +16,17 @@
 //! This is the one crate with `unsafe` code: a VFS is a table of C functions. See
 //! <https://www.sqlite.org/vfs.html> and <https://www.sqlite.org/c3ref/io_methods.html>.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{ptr, thread};
 
 use rusqlite::ffi::{
-    SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_WAL, sqlite3_file, sqlite3_filename, sqlite3_io_methods, sqlite3_vfs,
-    sqlite3_vfs_find, sqlite3_vfs_register,
+    SQLITE_CANTOPEN, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_WAL, sqlite3_file,
+    sqlite3_filename, sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
 };
 
 const NAME: &CStr = c"starling-wal-buffer";
@@ -91,6 +97,10 @@ struct Buffered {
     waiting: Vec<u8>,
     /// Where in the file the first of them belongs.
     at: i64,
+    /// The same file once more, to sync it by.
+    disk: File,
+    /// Whether the system's VFS has synced it, which makes its name in the folder durable too.
+    synced: bool,
     /// Writes what is handed over; started when there is so much for the first time.
     helper: Option<Helper>,
 }
@@ -119,6 +129,22 @@ impl Buffered {
         let at = self.at;
         self.at += bytes.len() as i64;
         helper.write(bytes, at)
+    }
+
+    /// Writes everything and waits until it is on the disk.
+    fn sync(&mut self, flags: c_int) -> c_int {
+        let result = self.flush();
+        if result != SQLITE_OK {
+            return result;
+        }
+        if self.synced {
+            return if self.disk.sync_data().is_ok() { SQLITE_OK } else { SQLITE_IOERR_FSYNC };
+        }
+        let sync = self.inner.methods().xSync.expect("every file has it");
+        // SAFETY: it is an open file of the system's VFS, which nobody else uses after `flush`.
+        let result = unsafe { sync(self.inner.0, flags) };
+        self.synced = result == SQLITE_OK;
+        result
     }
 
     /// Writes everything. Afterwards nobody but the caller uses the inner file.
@@ -246,17 +272,27 @@ unsafe extern "C" fn open(
     let words = usize::try_from(bytes).expect("a size is positive").div_ceil(size_of::<u64>());
     // The system's file, in memory of the size and alignment that it asks for.
     let memory: *mut [u64] = Box::into_raw(vec![0_u64; words].into());
+    let inner = Inner(memory.cast());
     // SAFETY: as above, with memory of our own in place of `file`.
-    let result = unsafe { open(system, name, memory.cast(), flags, out_flags) };
-    let opened = if result == SQLITE_OK {
-        let wal = Buffered { memory, inner: Inner(memory.cast()), waiting: Vec::new(), at: 0, helper: None };
-        Wal { base: sqlite3_file { pMethods: &METHODS }, file: Box::into_raw(Box::new(wal)) }
-    } else {
-        // SAFETY: it was made so above, and a file that could not be opened is not used.
+    let mut result = unsafe { open(system, name, inner.0, flags, out_flags) };
+    let mut opened = Wal { base: sqlite3_file { pMethods: ptr::null() }, file: ptr::null_mut() };
+    if result == SQLITE_OK {
+        // SAFETY: a WAL has a name, which SQLite ends with a zero byte.
+        let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()));
+        if let Ok(disk) = File::open(path) {
+            let wal = Buffered { memory, inner, waiting: Vec::new(), at: 0, disk, synced: false, helper: None };
+            opened = Wal { base: sqlite3_file { pMethods: &METHODS }, file: Box::into_raw(Box::new(wal)) };
+        } else {
+            let close = inner.methods().xClose.expect("every file has it");
+            // SAFETY: it was opened above, and nobody knows of it.
+            unsafe { close(inner.0) };
+            result = SQLITE_CANTOPEN;
+        }
+    }
+    if result != SQLITE_OK {
+        // SAFETY: it was made by `Box::into_raw` above; the file in it is not open. Without methods SQLite doesn't close it.
         drop(unsafe { Box::from_raw(memory) });
-        // Without methods SQLite doesn't close it.
-        Wal { base: sqlite3_file { pMethods: ptr::null() }, file: ptr::null_mut() }
-    };
+    }
     // SAFETY: `file` has room for it, since our size is not less than that of `Wal`.
     unsafe { ptr::write(file.cast(), opened) };
     result
@@ -319,7 +355,6 @@ macro_rules! forward {
 
 forward!(read = xRead after Buffered::flush, bytes: *mut c_void, length: c_int, at: i64);
 forward!(truncate = xTruncate after Buffered::flush, size: i64);
-forward!(sync = xSync after Buffered::flush, flags: c_int);
 forward!(file_size = xFileSize after Buffered::flush, size: *mut i64);
 forward!(lock = xLock after nothing, level: c_int);
 forward!(unlock = xUnlock after nothing, level: c_int);
@@ -327,6 +362,14 @@ forward!(check_reserved_lock = xCheckReservedLock after nothing, result: *mut c_
 forward!(file_control = xFileControl after Buffered::flush, operation: c_int, argument: *mut c_void);
 forward!(sector_size = xSectorSize after nothing);
 forward!(device_characteristics = xDeviceCharacteristics after nothing);
+
+/// # Safety
+///
+/// As SQLite calls it.
+unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: it is a WAL that `open` opened, since only those have these methods.
+    unsafe { buffered(file) }.sync(flags)
+}
 
 /// # Safety
 ///
@@ -431,7 +474,9 @@ mod tests {
         let methods = sqlite3_io_methods { xWrite: Some(full), ..METHODS };
         let mut file = sqlite3_file { pMethods: &raw const methods };
         let memory: *mut [u64] = &mut [];
-        let mut wal = Buffered { memory, inner: Inner(&raw mut file), waiting: Vec::new(), at: 0, helper: None };
+        let inner = Inner(&raw mut file);
+        let disk = File::open("/dev/null").unwrap();
+        let mut wal = Buffered { memory, inner, waiting: Vec::new(), at: 0, disk, synced: false, helper: None };
         let page = [7; 4096];
         let failed = (0..pages).any(|page_number| wal.write(&page, page_number * 4096) == SQLITE_FULL);
         assert!(failed || wal.flush() == SQLITE_FULL, "{pages} pages");

@@ -153,7 +153,7 @@ pub const OPTIONS: &[Definition] = &[
     option!(store_readers: number(1, 64), "4", "connections",
         "Reads of the store that run at the same time, each on a connection of its own",
         "同时进行的存储读取数,每个使用独立连接"),
-    option!(store_writer_cache_kib: number(256, 16_777_216), "32768", "KiB",
+    option!(store_writer_cache_kib: number(256, 16_777_216), "16384", "KiB",
         "Largest page cache of the connection that writes to the store; taken as needed, given back when it idles",
         "存储写连接的页缓存上限;按需占用,空闲时归还"),
     option!(store_reader_cache_kib: number(256, 16_777_216), "2048", "KiB",

@@ -11,15 +11,15 @@ use crate::connection::open_checkpointer;
 use crate::error::OpenError;
 
 /// Length of the WAL at which a checkpoint begins, in pages.
-const PAGES_DUE: i64 = 64_000;
+const PAGES_DUE: i64 = 128_000;
 /// Pages by which the WAL may grow before a checkpoint is tried again that readers hindered.
-const PAGES_RETRY: i64 = 8_000;
+const PAGES_RETRY: i64 = 16_000;
 /// Length of the WAL at which the writer waits: for the thread, and for readers.
 const PAGES_FORCED: i64 = 4 * PAGES_DUE;
 /// Pages that the writer moves itself.
-const PAGES_REST: i64 = 4_000;
+const PAGES_REST: i64 = 8_000;
 /// Length of the WAL that is worth a checkpoint when there is nothing else to do, in pages.
-const PAGES_IDLE: i64 = 1_000;
+const PAGES_IDLE: i64 = 2_000;
 /// How often the thread passes over what has come meanwhile, before the writer moves what is left however much it is.
 const PASSES_MAX: u32 = 4;
 /// Units between two looks at the length of the WAL.

@@ -40,7 +40,7 @@ const GROUP_UNITS_MAX: usize = 1024;
 /// Bytes of content in one transaction, about.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pages that are wiped in one go after a redaction.
-const SCRUB_SLICE_PAGES: u64 = 4_096;
+const SCRUB_SLICE_PAGES: u64 = 8_192;
 /// Slices that closing waits for; what is left is done by the next run.
 const SCRUB_CLOSING_SLICES: usize = 64;
 /// Answers that the writer gives itself; more of them are left to a task.

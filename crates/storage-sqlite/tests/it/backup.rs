@@ -92,7 +92,7 @@ async fn a_damaged_backup_is_not_restored() {
     let file = outside.path().join("backup.db");
     store.backup(&file).unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
+    let middle = bytes.len() / 2 / 2048 * 2048;
     bytes[middle..].fill(0xa5);
     std::fs::write(&file, bytes).unwrap();
     let restored = outside.path().join("restored");

@@ -117,7 +117,7 @@ async fn each_damage_is_found() {
     // Not by SQL: a page that is no page.
     let damaged = tempfile::tempdir().unwrap();
     let mut bytes = healthy;
-    let last_page = bytes.len() - 4096;
+    let last_page = bytes.len() - 2048;
     bytes[last_page..].fill(0x5a);
     std::fs::write(damaged.path().join("starling.db"), bytes).unwrap();
     let findings = doctor(damaged.path()).unwrap();

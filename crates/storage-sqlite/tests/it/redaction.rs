@@ -80,7 +80,7 @@ fn places_of(text: &[u8], folder: &Path) -> Vec<String> {
     for file in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let bytes = std::fs::read(file.path()).unwrap();
         let found = bytes.windows(text.len()).enumerate().filter(|(_, window)| *window == text);
-        places.extend(found.map(|(at, _)| format!("{} at byte {at} (page {})", file.path().display(), at / 4096 + 1)));
+        places.extend(found.map(|(at, _)| format!("{} at byte {at} (page {})", file.path().display(), at / 2048 + 1)));
     }
     places
 }
