@@ -43,6 +43,22 @@ pub fn restore(from: &Path, folder: &Path) -> Result<(), OpenError> {
     write_copy(&source, &database_path(folder), Epoch::Renewed)
 }
 
+/// Takes what is in the database of a folder for right: gives all pages their checksums anew. For whoever has changed it by
+/// another program than this one, which leaves checksums as they were, so that nothing can be read. Nobody may have it open.
+pub fn seal(folder: &Path) -> Result<(), OpenError> {
+    check_version()?;
+    let database = database_path(folder);
+    if !database.is_file() {
+        return Err(OpenError::Missing);
+    }
+    let _lock = lock(folder)?;
+    let db = Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    db.close().map_err(|(_, error)| error)?;
+    scrub::wipe_file(&database)?;
+    Ok(())
+}
+
 /// What a copy says it is the history of.
 #[derive(Debug, Clone, Copy)]
 enum Epoch {
@@ -99,7 +115,8 @@ fn copy_and_check(source: &Connection, temporary: &Path, epoch: Epoch) -> Result
         Epoch::Kept => {}
     }
     copy.close().map_err(|(_, error)| error)?;
-    // What was redacted is not to live on in the unused bytes of a backup.
+    // What was redacted is not to live on in the unused bytes of a backup. What was read had the right checksums; the copy
+    // gets its own.
     scrub::wipe_file(temporary)?;
     Ok(())
 }

@@ -67,8 +67,12 @@ impl From<&Fault> for StoreError {
     fn from(fault: &Fault) -> Self {
         let text = fault.to_string().into();
         match fault {
+            // What a page is answered with whose checksum is wrong.
+            Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                StoreError::Damaged("a page of the database is not as it was written".into())
+            }
             Fault::Sqlite(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(text),
+                Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged(text),
                 // A value of the wrong type or range: the statement was right, the row is not.
                 None => StoreError::Damaged(text),
                 Some(_) => StoreError::Unavailable(text),

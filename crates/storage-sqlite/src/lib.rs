@@ -4,7 +4,8 @@
 //!   `docs/adr/0002` for the shape of the tables and why nothing is indexed per message.
 //! * A few connections read, each call in one transaction, on tokio's blocking threads.
 //! * The rules by which events change rooms, members and cursors are the domain's; no SQL here knows them.
-//! * [`SqliteStore::backup`], [`restore`] and [`doctor`] are for the operator.
+//! * Each page of the file has a checksum, so that what has changed on the disk is an error and never an answer.
+//! * [`SqliteStore::backup`], [`restore`], [`seal`] and [`doctor`] are for the operator.
 
 mod backup;
 mod cache;
@@ -15,6 +16,7 @@ mod key;
 mod options;
 mod packed;
 mod read;
+mod repack;
 mod rows;
 mod schema;
 mod scrub;
@@ -23,8 +25,9 @@ mod window;
 mod words;
 mod writer;
 
-pub use backup::restore;
+pub use backup::{restore, seal};
 pub use doctor::{Finding, Rule, doctor};
 pub use error::OpenError;
 pub use options::Options;
+pub use repack::PackedList;
 pub use store::SqliteStore;

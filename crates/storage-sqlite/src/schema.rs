@@ -21,14 +21,22 @@ pub(crate) fn schema_of(db: &Connection) -> Result<u32, rusqlite::Error> {
 
 /// Refuses a database that a newer program wrote.
 pub(crate) fn check_schema(db: &Connection) -> Result<u32, OpenError> {
-    let found = schema_of(db)?;
-    if found > SCHEMA { Err(OpenError::Newer { found, known: SCHEMA }) } else { Ok(found) }
+    check_against(db, MIGRATIONS)
 }
 
 /// Brings a database to the newest schema, each migration in a transaction of its own.
 pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
-    let found = check_schema(db)?;
-    for (number, sql) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
+    migrate_with(db, MIGRATIONS)
+}
+
+fn check_against(db: &Connection, migrations: &[&str]) -> Result<u32, OpenError> {
+    let (found, known) = (schema_of(db)?, migrations.len() as u32);
+    if found > known { Err(OpenError::Newer { found, known }) } else { Ok(found) }
+}
+
+fn migrate_with(db: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
+    let found = check_against(db, migrations)?;
+    for (number, sql) in (1_u32..).zip(migrations).skip(found as usize) {
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if number == 1 {
             transaction.execute_batch(
@@ -41,3 +49,6 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! leaves the old bytes in the gap between the page's list of cells and its cells, where nothing ever reads them, and
 //! they don't belong to any row that could be overwritten later. So after a redaction all pages are passed over and their
 //! gaps filled with zeros, straight in the file, in slices: only when everything of the WAL is in the file, by the
-//! thread that writes, after its page cache was dropped. To SQLite nothing changes: a gap is written before it is read.
+//! thread that writes, after its page cache was dropped. To SQLite nothing changes: a gap is written before it is read. A
+//! page that is wiped gets a new checksum, unless its old one says that it is damaged; then it is left to the doctor.
 //!
 //! The layout of pages: <https://www.sqlite.org/fileformat2.html#b_tree_pages>.
 
@@ -13,13 +14,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use rusqlite::Connection;
+use wal_buffer::pages::{self, HEADER_BYTES};
 
 /// Pages that are read at once.
 const CHUNK_PAGES: usize = 512;
-/// Where the file says how large its pages are, in two bytes, the larger one first.
-const PAGE_BYTES_AT: u64 = 16;
-/// Bytes before the tree header on the first page.
-const FILE_HEADER_BYTES: usize = 100;
 /// Pages of a database up to which no page that is not part of a tree can look like one: the others begin with a page
 /// number, whose first byte is smaller than any kind of tree page (2, 5, 10, 13).
 const PAGES_MAX: u64 = 0x0200_0000;
@@ -33,12 +31,22 @@ pub(crate) struct Scrub {
     due: bool,
     /// Something was redacted after the pass began.
     again: bool,
+    checksums: Checksums,
+}
+
+/// What a pass does with the checksums of pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checksums {
+    /// Those that are wiped get new ones.
+    OfWiped,
+    /// All get new ones, since who wrote the file knew nothing of them.
+    OfAll,
 }
 
 impl Scrub {
     pub(crate) fn open(database: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(database)?;
-        Ok(Self { file, next_page: 0, due: false, again: false })
+        Ok(Self { file, next_page: 0, due: false, again: false, checksums: Checksums::OfWiped })
     }
 
     /// Something was redacted.
@@ -53,8 +61,8 @@ impl Scrub {
 
     /// Wipes the next pages. True if no page is left.
     pub(crate) fn step(&mut self, pages: u64) -> io::Result<bool> {
-        let Some(page_bytes) = page_bytes(&mut self.file)? else { return Ok(true) };
-        let all = self.file.metadata()?.len() / page_bytes as u64;
+        let Some(layout) = Layout::read(&mut self.file)? else { return Ok(true) };
+        let all = self.file.metadata()?.len() / layout.page_bytes as u64;
         if all > PAGES_MAX {
             tracing::warn!(pages = all, "the database is too large for its unused bytes to be wiped");
             self.due = false;
@@ -63,7 +71,7 @@ impl Scrub {
         let end = all.min(self.next_page + pages);
         while self.next_page < end {
             let count = (end - self.next_page).min(CHUNK_PAGES as u64);
-            wipe_pages(&mut self.file, page_bytes, self.next_page, count as usize)?;
+            self.wipe_pages(layout, self.next_page, count as usize)?;
             self.next_page += count;
         }
         if end < all {
@@ -73,6 +81,53 @@ impl Scrub {
         self.next_page = 0;
         self.due = std::mem::take(&mut self.again);
         Ok(!self.due)
+    }
+
+    fn wipe_pages(&mut self, Layout { page_bytes, checked }: Layout, first: u64, count: usize) -> io::Result<()> {
+        let file = &mut self.file;
+        let mut bytes = vec![0; count * page_bytes];
+        file.seek(SeekFrom::Start(first * page_bytes as u64))?;
+        file.read_exact(&mut bytes)?;
+        for (index, page) in bytes.chunks_exact_mut(page_bytes).enumerate() {
+            let at = first + index as u64;
+            let number = at as u32 + 1;
+            let seal_all = checked && self.checksums == Checksums::OfAll && !pages::is_blank(page);
+            if checked && !seal_all && !pages::holds(page, number) {
+                continue;
+            }
+            let wiped = wipe_gap(page, if at == 0 { HEADER_BYTES } else { 0 });
+            if wiped || seal_all {
+                if checked {
+                    pages::seal(page, number);
+                }
+                file.seek(SeekFrom::Start(at * page_bytes as u64))?;
+                file.write_all(page)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the header of a file says of its pages.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    page_bytes: usize,
+    /// Whether each has a checksum.
+    checked: bool,
+}
+
+impl Layout {
+    /// `None` if the file is empty still.
+    fn read(file: &mut File) -> io::Result<Option<Self>> {
+        if file.metadata()?.len() == 0 {
+            return Ok(None);
+        }
+        let mut header = [0; HEADER_BYTES];
+        file.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut header)?;
+        let page_bytes = pages::page_bytes(&header)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the file's header gives no page size"))?;
+        Ok(Some(Self { page_bytes, checked: pages::are_checked(&header) }))
     }
 }
 
@@ -86,40 +141,10 @@ pub(crate) fn note(db: &Connection, due: bool) -> rusqlite::Result<()> {
     db.execute_batch(&format!("PRAGMA user_version = {}", u8::from(due)))
 }
 
-/// Wipes a whole file that nobody else has open.
+/// Wipes a whole file that nobody else has open, and gives its pages their checksums if it is one that has them.
 pub(crate) fn wipe_file(database: &Path) -> io::Result<()> {
-    let mut scrub = Scrub::open(database)?;
+    let mut scrub = Scrub { checksums: Checksums::OfAll, ..Scrub::open(database)? };
     while !scrub.step(PAGES_MAX)? {}
-    Ok(())
-}
-
-/// Size of the pages; `None` if the file is empty still. One of 65,536 bytes is not among those that we make.
-fn page_bytes(file: &mut File) -> io::Result<Option<usize>> {
-    if file.metadata()?.len() == 0 {
-        return Ok(None);
-    }
-    let mut bytes = [0; 2];
-    file.seek(SeekFrom::Start(PAGE_BYTES_AT))?;
-    file.read_exact(&mut bytes)?;
-    let size = usize::from(u16::from_be_bytes(bytes));
-    if size.is_power_of_two() && size >= 512 {
-        Ok(Some(size))
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidData, "the file's header gives no page size"))
-    }
-}
-
-fn wipe_pages(file: &mut File, page_bytes: usize, first: u64, count: usize) -> io::Result<()> {
-    let mut bytes = vec![0; count * page_bytes];
-    file.seek(SeekFrom::Start(first * page_bytes as u64))?;
-    file.read_exact(&mut bytes)?;
-    for (index, page) in bytes.chunks_exact_mut(page_bytes).enumerate() {
-        let number = first + index as u64;
-        if wipe_gap(page, if number == 0 { FILE_HEADER_BYTES } else { 0 }) {
-            file.seek(SeekFrom::Start(number * page_bytes as u64))?;
-            file.write_all(page)?;
-        }
-    }
     Ok(())
 }
 

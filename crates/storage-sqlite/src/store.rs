@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::{
@@ -27,6 +28,8 @@ use crate::writer::{Feed, Job, Message, Recall, Writer};
 
 /// Units that may wait for the writer before their senders wait for a place.
 const WAITING_UNITS_MAX: usize = 4096;
+/// How long a write that failed counts, if none succeeds.
+const FAILURE_COUNTS_MS: u64 = 10_000;
 
 /// A store on a SQLite database in a data folder that no other process has open.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct SqliteStore {
     readers: Pool,
     feed: Arc<Mutex<Feed>>,
     pages_max: Arc<AtomicU32>,
+    /// When a write failed, if none has succeeded since.
+    failed_at: Mutex<Option<Instant>>,
 }
 
 impl SqliteStore {
@@ -52,7 +57,7 @@ impl SqliteStore {
         let readers = Pool::open(database_path(&folder), options.reader_cache_kib, options.readers)?;
         let (sender, messages) = mpsc::channel(WAITING_UNITS_MAX);
         std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(messages))?;
-        Ok(Self { folder, writer: sender, readers, feed, pages_max })
+        Ok(Self { folder, writer: sender, readers, feed, pages_max, failed_at: Mutex::default() })
     }
 
     /// Limits the size of the database file, in pages of 2 KiB; `None` takes the limit away. What no longer fits is
@@ -77,7 +82,10 @@ impl Store for SqliteStore {
         let (answer, outcome) = oneshot::channel();
         let message = Message::Unit(Box::new(Job { unit, answer }));
         self.writer.send(message).await.map_err(|_| closed())?;
-        outcome.await.map_err(|_| closed())?
+        let outcome = outcome.await.map_err(|_| closed())?;
+        let failed = matches!(outcome, Err(StoreError::Unavailable(_)));
+        *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed.then(Instant::now);
+        outcome
     }
 
     async fn recall(
@@ -176,9 +184,9 @@ impl Store for SqliteStore {
         self.readers.read(move |db| rooms::members(db, &app, &room, which, after.as_ref(), limit)).await
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError> {
+    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
         let (app, user) = (app.clone(), user.clone());
-        self.readers.read(move |db| rooms::rooms_of(db, &app, &user)).await
+        self.readers.read(move |db| rooms::rooms_of(db, &app, &user, which)).await
     }
 
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {
@@ -237,6 +245,11 @@ impl Store for SqliteStore {
     async fn counts(&self, app: &AppId, from_day: u32) -> Result<BTreeMap<(u32, SmolStr), u64>, StoreError> {
         let app = app.clone();
         self.readers.read(move |db| journal::counts(db, &app, from_day)).await
+    }
+
+    fn is_writable(&self) -> bool {
+        let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        failed_at.is_none_or(|at| at.elapsed() > Duration::from_millis(FAILURE_COUNTS_MS))
     }
 
     async fn close(&self) {

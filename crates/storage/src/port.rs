@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{
     AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, EventKind,
-    Head, Member, PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
+    Head, Member, MemberState, PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
 };
 use smol_str::SmolStr;
 use thiserror::Error;
@@ -210,13 +210,23 @@ pub struct ListedRoom {
     pub peer: Option<Membership>,
 }
 
-/// Which members of a room are asked for.
+/// Which members of a room, or rooms of a user, are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberFilter {
     /// Those who are invited or joined.
     Present,
     /// Those who are joined.
     Joined,
+}
+
+impl MemberFilter {
+    /// Whether members of this state are asked for.
+    pub fn takes(self, state: MemberState) -> bool {
+        match self {
+            MemberFilter::Present => state != MemberState::Left,
+            MemberFilter::Joined => state == MemberState::Joined,
+        }
+    }
 }
 
 /// A place in the list of users that a search finds, right after one of them. It is good for the same query only.
@@ -344,8 +354,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError>;
 
-    /// Ids of the rooms that a user is joined in or invited to.
-    async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError>;
+    /// Ids of the rooms that a user is joined in, or also of those they are invited to.
+    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError>;
 
     /// Those of `others` that are joined in a room together with the user, in the order given; all of one moment.
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError>;
@@ -391,6 +401,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Counters of the statistics follower, from a day on (days since 1970), by day and name.
     async fn counts(&self, app: &AppId, from_day: u32) -> Result<BTreeMap<(u32, SmolStr), u64>, StoreError>;
+
+    /// Whether writing works, as far as is known. False for some seconds after a write that failed, unless one has
+    /// succeeded since: who asks it to take a server out of use must let it be tried again.
+    fn is_writable(&self) -> bool {
+        true
+    }
 
     /// Writes what is waiting and closes; later commits are `Unavailable`.
     async fn close(&self);

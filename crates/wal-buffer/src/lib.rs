@@ -1,4 +1,4 @@
-//! A SQLite VFS that writes the WAL in large pieces.
+//! A SQLite VFS that writes the WAL in large pieces, and gives each page of the database a checksum (see [`pages`]).
 //!
 //! SQLite writes each page of a transaction to the WAL by two calls of the operating system, one for the frame's header of
 //! 24 bytes and one for the page. A group of some hundred messages makes more than a thousand such calls. This VFS is the
@@ -25,20 +25,33 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{ptr, thread};
 
 use rusqlite::ffi::{
-    SQLITE_CANTOPEN, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_WAL, sqlite3_file,
-    sqlite3_filename, sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
+    SQLITE_CANTOPEN, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL,
+    sqlite3_file, sqlite3_filename, sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
 };
 
+mod checked;
+#[cfg(feature = "faults")]
+pub mod faults;
+mod inner;
+pub mod pages;
+
+pub use checked::{broken_pages, reserve};
+
+use checked::Main;
+use inner::Inner;
+
+/// Checks pages and gathers writes to the WAL.
 const NAME: &CStr = c"starling-wal-buffer";
+/// Checks pages only.
+const NAME_UNBUFFERED: &CStr = c"starling-pages";
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Bytes that the system's VFS is asked to write in one call; the one for Unix can't write 128 KiB.
-const WRITE_BYTES_MAX: usize = 64 * 1024;
 /// Pieces of [`BUFFER_BYTES`] that may be under way, to bound memory.
 const PIECES_MAX: usize = 4;
 
-/// Makes the VFS known to SQLite, and gives the name to open connections with. It may be called any number of times.
+/// Makes the VFS known to SQLite, and gives the name to open a connection with that writes with `synchronous = FULL`. It may
+/// be called any number of times.
 ///
 /// # Panics
 ///
@@ -46,6 +59,16 @@ const PIECES_MAX: usize = 4;
 pub fn register() -> &'static CStr {
     System::get();
     NAME
+}
+
+/// The same for any other connection: the WAL is left to the system's VFS, the pages of the database are checked.
+///
+/// # Panics
+///
+/// As [`register`].
+pub fn register_unbuffered() -> &'static CStr {
+    System::get();
+    NAME_UNBUFFERED
 }
 
 /// The VFS of the system, which does the work.
@@ -64,16 +87,18 @@ impl System {
             // SAFETY: a null name asks for the default VFS; the function may be called at any time.
             let system = unsafe { sqlite3_vfs_find(ptr::null()) };
             assert!(!system.is_null(), "SQLite has a VFS");
-            // SAFETY: it points to a registered VFS, which is plain data. Its functions look at the fields only that we
-            // leave as they are.
-            let mut own = unsafe { ptr::read(system) };
-            own.zName = NAME.as_ptr();
-            own.pNext = ptr::null_mut();
-            own.xOpen = Some(open);
-            own.szOsFile = own.szOsFile.max(size_of::<Wal>() as c_int);
-            // SAFETY: a registered VFS must live as long as the process; it is never freed.
-            let result = unsafe { sqlite3_vfs_register(Box::into_raw(Box::new(own)), 0) };
-            assert_eq!(result, SQLITE_OK, "SQLite takes a VFS");
+            for (name, open) in [(NAME, open as OpenFile), (NAME_UNBUFFERED, open_unbuffered)] {
+                // SAFETY: it points to a registered VFS, which is plain data. Its functions look at the fields only that
+                // we leave as they are.
+                let mut own = unsafe { ptr::read(system) };
+                own.zName = name.as_ptr();
+                own.pNext = ptr::null_mut();
+                own.xOpen = Some(open);
+                own.szOsFile = own.szOsFile.max(size_of::<Wal>().max(size_of::<Main>()) as c_int);
+                // SAFETY: a registered VFS must live as long as the process; it is never freed.
+                let result = unsafe { sqlite3_vfs_register(Box::into_raw(Box::new(own)), 0) };
+                assert_eq!(result, SQLITE_OK, "SQLite takes a VFS");
+            }
             Self(system)
         })
     }
@@ -121,7 +146,7 @@ impl Buffered {
     /// Lets the helper write what waits.
     fn hand_over(&mut self) -> c_int {
         if self.helper.is_none() {
-            self.helper = Helper::start(self.inner.0);
+            self.helper = Helper::start(self.inner);
         }
         let Some(helper) = &mut self.helper else { return self.flush() };
         let next = helper.spare.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 2));
@@ -137,12 +162,16 @@ impl Buffered {
         if result != SQLITE_OK {
             return result;
         }
+        #[cfg(feature = "faults")]
+        if !self.inner.may_sync() {
+            return SQLITE_IOERR_FSYNC;
+        }
         if self.synced {
             return if self.disk.sync_data().is_ok() { SQLITE_OK } else { SQLITE_IOERR_FSYNC };
         }
         let sync = self.inner.methods().xSync.expect("every file has it");
         // SAFETY: it is an open file of the system's VFS, which nobody else uses after `flush`.
-        let result = unsafe { sync(self.inner.0, flags) };
+        let result = unsafe { sync(self.inner.file(), flags) };
         self.synced = result == SQLITE_OK;
         result
     }
@@ -159,33 +188,6 @@ impl Buffered {
     }
 }
 
-/// The `sqlite3_file` of the system's VFS. Whoever calls its methods is the only one that does.
-#[derive(Clone, Copy)]
-struct Inner(*mut sqlite3_file);
-
-// SAFETY: the system's VFS lets any thread use a file, one at a time.
-unsafe impl Send for Inner {}
-
-impl Inner {
-    fn methods(self) -> &'static sqlite3_io_methods {
-        // SAFETY: it was opened by the system's VFS, which sets the methods to a table that is never freed.
-        unsafe { &*(*self.0).pMethods }
-    }
-
-    fn write(self, bytes: &[u8], mut at: i64) -> c_int {
-        let write = self.methods().xWrite.expect("every file has it");
-        for bytes in bytes.chunks(WRITE_BYTES_MAX) {
-            // SAFETY: it is an open file of the system's VFS.
-            let result = unsafe { write(self.0, bytes.as_ptr().cast(), bytes.len() as c_int, at) };
-            if result != SQLITE_OK {
-                return result;
-            }
-            at += bytes.len() as i64;
-        }
-        SQLITE_OK
-    }
-}
-
 /// A thread that writes to the file while SQLite makes the next frames.
 struct Helper {
     work: SyncSender<(Vec<u8>, i64)>,
@@ -199,8 +201,7 @@ struct Helper {
 
 impl Helper {
     /// The thread ends when this is dropped. It uses the file only while something is under way.
-    fn start(file: *mut sqlite3_file) -> Option<Self> {
-        let inner = Inner(file);
+    fn start(inner: Inner) -> Option<Self> {
         let (work, pieces) = sync_channel::<(Vec<u8>, i64)>(PIECES_MAX);
         let (finish, done) = sync_channel(PIECES_MAX);
         let run = move || {
@@ -252,6 +253,9 @@ impl Helper {
     }
 }
 
+/// As `xOpen` of a VFS is called.
+type OpenFile = unsafe extern "C" fn(*mut sqlite3_vfs, sqlite3_filename, *mut sqlite3_file, c_int, *mut c_int) -> c_int;
+
 /// # Safety
 ///
 /// SQLite calls this as it calls `xOpen` of any VFS: `file` points to `szOsFile` bytes.
@@ -262,30 +266,65 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
+    // SAFETY: the arguments are SQLite's.
+    unsafe { open_file(name, file, flags, out_flags, flags & SQLITE_OPEN_WAL != 0) }
+}
+
+/// # Safety
+///
+/// As [`open`].
+unsafe extern "C" fn open_unbuffered(
+    _own: *mut sqlite3_vfs,
+    name: sqlite3_filename,
+    file: *mut sqlite3_file,
+    flags: c_int,
+    out_flags: *mut c_int,
+) -> c_int {
+    // SAFETY: the arguments are SQLite's.
+    unsafe { open_file(name, file, flags, out_flags, false) }
+}
+
+/// # Safety
+///
+/// As [`open`].
+unsafe fn open_file(
+    name: sqlite3_filename,
+    file: *mut sqlite3_file,
+    flags: c_int,
+    out_flags: *mut c_int,
+    buffer: bool,
+) -> c_int {
     let System(system) = *System::get();
     // SAFETY: it points to the system's VFS, which is never freed.
     let (open, bytes) = unsafe { ((*system).xOpen.expect("every VFS has it"), (*system).szOsFile) };
-    if flags & SQLITE_OPEN_WAL == 0 {
+    if !buffer && flags & SQLITE_OPEN_MAIN_DB == 0 {
         // SAFETY: the arguments are SQLite's; `file` is large enough, since our size is not less than the system's.
         return unsafe { open(system, name, file, flags, out_flags) };
     }
     let words = usize::try_from(bytes).expect("a size is positive").div_ceil(size_of::<u64>());
     // The system's file, in memory of the size and alignment that it asks for.
     let memory: *mut [u64] = Box::into_raw(vec![0_u64; words].into());
-    let inner = Inner(memory.cast());
+    let inner = Inner::of(memory.cast());
     // SAFETY: as above, with memory of our own in place of `file`.
-    let mut result = unsafe { open(system, name, inner.0, flags, out_flags) };
+    let mut result = unsafe { open(system, name, inner.file(), flags, out_flags) };
+    if result == SQLITE_OK && !buffer {
+        // SAFETY: `file` has room for it, since our size is not less than that of `Main`.
+        unsafe { ptr::write(file.cast(), Main::new(memory, inner)) };
+        return SQLITE_OK;
+    }
     let mut opened = Wal { base: sqlite3_file { pMethods: ptr::null() }, file: ptr::null_mut() };
     if result == SQLITE_OK {
         // SAFETY: a WAL has a name, which SQLite ends with a zero byte.
         let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()));
         if let Ok(disk) = File::open(path) {
+            #[cfg(feature = "faults")]
+            let inner = inner.with_faults_of(path);
             let wal = Buffered { memory, inner, waiting: Vec::new(), at: 0, disk, synced: false, helper: None };
             opened = Wal { base: sqlite3_file { pMethods: &METHODS }, file: Box::into_raw(Box::new(wal)) };
         } else {
             let close = inner.methods().xClose.expect("every file has it");
             // SAFETY: it was opened above, and nobody knows of it.
-            unsafe { close(inner.0) };
+            unsafe { close(inner.file()) };
             result = SQLITE_CANTOPEN;
         }
     }
@@ -348,7 +387,7 @@ macro_rules! forward {
             }
             let method = wal.inner.methods().$method.expect("every file has it");
             // SAFETY: `inner` is an open file of the system's VFS; the arguments are SQLite's.
-            unsafe { method(wal.inner.0 $(, $argument)*) }
+            unsafe { method(wal.inner.file() $(, $argument)*) }
         }
     };
 }
@@ -391,7 +430,7 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     let flushed = wal.flush();
     let close = wal.inner.methods().xClose.expect("every file has it");
     // SAFETY: `inner` is an open file of the system's VFS.
-    let closed = unsafe { close(wal.inner.0) };
+    let closed = unsafe { close(wal.inner.file()) };
     // SAFETY: it was made by `Box::into_raw`; the file is closed, and the helper has nothing to do with it any more.
     drop(unsafe { Box::from_raw(wal.memory) });
     if flushed == SQLITE_OK { closed } else { flushed }
@@ -474,7 +513,7 @@ mod tests {
         let methods = sqlite3_io_methods { xWrite: Some(full), ..METHODS };
         let mut file = sqlite3_file { pMethods: &raw const methods };
         let memory: *mut [u64] = &mut [];
-        let inner = Inner(&raw mut file);
+        let inner = Inner::of(&raw mut file);
         let disk = File::open("/dev/null").unwrap();
         let mut wal = Buffered { memory, inner, waiting: Vec::new(), at: 0, disk, synced: false, helper: None };
         let page = [7; 4096];

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod journal;
+mod pages;
 mod reactions;
 mod room_log;
 
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
-use crate::connection::{database_path, open_reader};
+use crate::connection::{database_path, open_unchecked};
 use crate::error::{Fault, OpenError};
 use crate::schema::{SCHEMA, check_schema};
 use crate::store::SqliteStore;
@@ -131,7 +132,7 @@ pub fn doctor(folder: &Path) -> Result<Vec<Finding>, OpenError> {
 }
 
 fn examine_file(database: &Path) -> Result<Vec<Finding>, OpenError> {
-    let db = open_reader(database, CACHE_KIB)?;
+    let db = open_unchecked(database, CACHE_KIB)?;
     let schema = check_schema(&db)?;
     if schema != SCHEMA {
         return Err(OpenError::Damaged(format!(
@@ -148,7 +149,8 @@ type Check = fn(&Connection, &mut Findings) -> Result<(), Fault>;
 
 fn examine(db: &Connection) -> Vec<Finding> {
     let mut findings = Findings::default();
-    let checks: [Check; 7] = [
+    let checks: [Check; 8] = [
+        pages::check,
         check_integrity,
         check_references,
         accounts::check_words,

@@ -1,8 +1,8 @@
 //! Reads of rooms and their members.
 
-use domain::{AppId, Head, Member, MemberState, Room, RoomId, UserId, pair_of};
+use domain::{AppId, Head, Member, Room, RoomId, UserId, pair_of};
 use rusqlite::{Connection, OptionalExtension, params};
-use storage::{MemberFilter, Membership, RoomSnapshot, record};
+use storage::{MemberFilter, Membership, RoomSnapshot};
 
 use crate::error::Fault;
 use crate::key::{AppKey, RoomKey, UserKey};
@@ -92,14 +92,17 @@ pub(crate) fn members(
     Ok(found)
 }
 
-pub(crate) fn rooms_of(db: &Connection, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, Fault> {
+pub(crate) fn rooms_of(db: &Connection, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, Fault> {
     let Some(app) = rows::app_key(db, app)? else { return Ok(Vec::new()) };
     let Some(user) = rows::user_key(db, app, user)? else { return Ok(Vec::new()) };
-    let mut statement = db.prepare_cached(
-        "SELECT r.id FROM member m JOIN room r ON r.key = m.room WHERE m.user = ? AND m.state <> ? ORDER BY r.id",
-    )?;
-    let left = record::state_name(MemberState::Left);
-    let rooms = statement.query_map(params![user, left], |row| rows::room_id(row, 0))?;
+    let states = match which {
+        MemberFilter::Present => "<> 'left'",
+        MemberFilter::Joined => "= 'joined'",
+    };
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT r.id FROM member m JOIN room r ON r.key = m.room WHERE m.user = ? AND m.state {states} ORDER BY r.id"
+    ))?;
+    let rooms = statement.query_map(params![user], |row| rows::room_id(row, 0))?;
     Ok(rooms.collect::<Result<_, _>>()?)
 }
 

@@ -49,6 +49,18 @@ impl Checkpoints {
         Ok(Self { helper, passes: 0, due_at: PAGES_DUE, units_since_look: 0 })
     }
 
+    /// At the start: puts what a crash left in the WAL into the database, and waits until it is on the disk.
+    ///
+    /// A sync that failed before the crash may have left frames that are in the memory of the operating system only, and it
+    /// calls them written from then on. They may be read, but nothing must be acknowledged on top of them.
+    pub(super) fn settle(db: &Connection) -> Result<(), OpenError> {
+        let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            tracing::warn!("the WAL could not be emptied at the start, because it is being read");
+        }
+        Ok(())
+    }
+
     /// After so many more units: does what is due. True if everything is in the database now.
     pub(super) fn look(&mut self, db: &Connection, units: usize) -> bool {
         self.units_since_look += units;

@@ -10,6 +10,7 @@ mod caches;
 mod checkpoint;
 mod follower;
 mod group;
+mod planted_bugs;
 mod room;
 mod windows;
 
@@ -20,7 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{AppId, ClientId, Content, DeviceId, EventBody};
-use rusqlite::Connection;
+use planted::{Bug, planted, planted_each};
+use rusqlite::{Connection, ErrorCode};
 use storage::{Commit, Outcome, StoreError, Unit, Work};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::caches::Caches;
 use self::checkpoint::Checkpoints;
 use self::group::Group;
+use self::planted_bugs::Early;
 use self::room::Verdict;
 use self::windows::Windows;
 use crate::connection::{database_path, open_writer};
@@ -131,10 +134,14 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         // Before any connection, and kept longer than all of them.
         let mut scrub = Scrub::open(&database_path(&folder))?;
+        if planted(Bug::LostOnKill) {
+            planted_bugs::throw_wal_away(&folder)?;
+        }
         let state = State::open(&folder, &options)?;
         if state.scrub_noted {
             scrub.ask();
         }
+        Checkpoints::settle(&state.db)?;
         let checkpoints = Checkpoints::open(&folder)?;
         Ok(Self {
             folder,
@@ -208,16 +215,21 @@ impl Writer {
         }
     }
 
-    fn write_group(&mut self, jobs: Vec<Job>) {
+    fn write_group(&mut self, mut jobs: Vec<Job>) {
+        let early = if planted(Bug::AckBeforeCommit) { Early::take(&mut jobs) } else { Early::default() };
+        let keep = planted(Bug::LostOnKill) && jobs.iter().any(|job| matches!(job.unit.work, Work::Account(_)));
         let (units, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.unit, job.answer)).unzip();
         let count = units.len();
-        match self.try_group(units) {
+        match self.try_group(units, early) {
             Ok((outcomes, commits)) => {
                 for commit in commits {
                     self.tell(Arc::new(commit));
                 }
                 self.answer(Answers(answers.into_iter().zip(outcomes).collect()));
                 self.look_after_group(count);
+                if keep || planted_each(Bug::LostOnKill, planted_bugs::LOST_GROUPS_MAX) {
+                    self.empty_wal();
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "a group could not be written");
@@ -265,12 +277,12 @@ impl Writer {
         Ok(self.state.insert(state))
     }
 
-    fn try_group(&mut self, units: Vec<Unit>) -> Result<GroupResult, StoreError> {
+    fn try_group(&mut self, units: Vec<Unit>, early: Early) -> Result<GroupResult, StoreError> {
         let unavailable = |text: String| StoreError::Unavailable(text.into());
         self.open_state()?;
         self.limit_pages().map_err(|fault| unavailable(fault.to_string()))?;
         let state = self.open_state()?;
-        let result = write_units(state, units);
+        let result = write_units(state, units, early);
         if result.is_err() {
             // The connection is dropped in any case; this only frees the lock at once.
             let _ = state.db.execute_batch("ROLLBACK");
@@ -305,11 +317,17 @@ impl Writer {
         let Some(state) = &mut self.state else { return };
         state.caches.tidy();
         state.windows.tidy();
-        if std::mem::take(&mut state.redacts) {
+        if std::mem::take(&mut state.redacts) && !planted(Bug::BodyKeptOnDisk) {
             self.scrub.ask();
         }
         if self.checkpoints.look(&state.db, units) {
             self.wipe();
+        }
+    }
+
+    fn empty_wal(&mut self) {
+        if let Some(state) = &self.state {
+            self.checkpoints.look_when_idle(&state.db, true);
         }
     }
 
@@ -353,9 +371,7 @@ impl Writer {
                 self.wipe();
             }
         }
-        if let Some(state) = &self.state {
-            self.checkpoints.look_when_idle(&state.db, true);
-        }
+        self.empty_wal();
         self.state = None;
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).sender = None;
     }
@@ -376,7 +392,7 @@ impl Drop for Answers {
 type Answer = Result<Outcome, StoreError>;
 type GroupResult = (Vec<Answer>, Vec<Commit>);
 
-fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault> {
+fn write_units(state: &mut State, units: Vec<Unit>, early: Early) -> Result<GroupResult, Fault> {
     state.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut group = Group::default();
     let mut outcomes = Vec::with_capacity(units.len());
@@ -388,6 +404,7 @@ fn write_units(state: &mut State, units: Vec<Unit>) -> Result<GroupResult, Fault
         scrub::note(&state.db, true)?;
         state.scrub_noted = true;
     }
+    early.answer(&outcomes);
     state.db.prepare_cached("COMMIT")?.execute([])?;
     Ok((outcomes, commits))
 }
@@ -399,7 +416,7 @@ fn write_unit(state: &mut State, group: &mut Group, unit: Unit) -> Result<Result
         Work::Room(work) => match room::check(state, &app, &work) {
             Ok(Verdict::Fits(app_state)) => room::write(state, group, (&app, app_state), at, work).map(Ok),
             Ok(Verdict::Answer(outcome)) => Ok(Ok(outcome)),
-            // Nothing was written yet, so a damaged or full room is nobody else's matter.
+            // Nothing of it was written yet, so a damaged or full room is nobody else's matter.
             Err(fault) if is_local(&fault) => Ok(Err(StoreError::from(&fault))),
             Err(fault) => Err(fault),
         },
@@ -408,10 +425,11 @@ fn write_unit(state: &mut State, group: &mut Group, unit: Unit) -> Result<Result
     }
 }
 
-/// Whether a fault lies in rows that were read, not in the database's ability to work.
+/// Whether a fault lies in pages and rows that were read, not in the database's ability to work. After what SQLite itself
+/// calls corrupt it writes nothing more in the transaction.
 fn is_local(fault: &Fault) -> bool {
     match fault {
-        Fault::Sqlite(error) => error.sqlite_error_code().is_none(),
+        Fault::Sqlite(error) => matches!(error.sqlite_error_code(), None | Some(ErrorCode::NotADatabase)),
         Fault::Record(_) | Fault::Damaged(_) | Fault::Full(_) => true,
     }
 }

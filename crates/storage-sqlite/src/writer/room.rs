@@ -6,6 +6,7 @@ use domain::{
     AppId, ClientId, CursorMove, Cursors, DeviceId, Event, EventBody, Member, MemberState, NewRoom, Room, Seq,
     Timestamp, UserId, pair_of,
 };
+use planted::{Bug, planted, planted_each};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::{FINGERPRINT_FORGOTTEN, Outcome, Receipt, RoomWork, record};
@@ -120,6 +121,9 @@ pub(super) fn write(
     // Out of the map while it is worked on, so that the rest of the caches can be used beside it.
     let mut room = caches.rooms.remove(&name).ok_or(Fault::Damaged("a checked room is gone"))?;
     let commit = group.commit_of(app_id, app, at);
+    if !work.changes.events.is_empty() && room.head.seq > Seq(0) && planted_each(Bug::GapInSeqs, 25) {
+        room.head.seq = room.head.seq.next();
+    }
     let first = room.head.seq.next();
     let mut writing =
         Writing { db, caches, windows, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
@@ -343,6 +347,11 @@ impl Writing<'_> {
             }
             Some(_) | None => 0,
         };
+        if planted(Bug::CursorMovedBack)
+            && let Some(state) = cursors_of(&mut self.caches.cursors, self.db, self.actor, self.room.key)?
+        {
+            forget_place(&mut state.cursors, to);
+        }
         self.move_cursors(actor, self.actor, to, number)
     }
 
@@ -354,6 +363,16 @@ impl Writing<'_> {
             self.cursors_moved.push(Moved { user: user.clone(), member: member_key(key, room), row });
         }
         Ok(())
+    }
+}
+
+/// So that a cursor goes wherever it is told to, also back: [`Bug::CursorMovedBack`].
+fn forget_place(cursors: &mut Cursors, to: CursorMove) {
+    if to.read.is_some_and(|read| read > Seq(0)) {
+        (cursors.read, cursors.read_messages) = (Seq(0), 0);
+    }
+    if to.delivered.is_some_and(|delivered| delivered > Seq(0)) {
+        cursors.delivered = Seq(0);
     }
 }
 
@@ -377,8 +396,9 @@ fn whole(seq: Seq) -> CursorMove {
 /// No hash of it is kept either. Its commands are still known by their client ids.
 fn redact(db: &Connection, windows: &mut Windows, room: RoomKey, target: Seq, redaction: Seq) -> Result<(), Fault> {
     let key = room.event(target);
-    let Some(EventBody::Message { reply_to, .. }) = rows::load_body(db, key)? else { return Ok(()) };
-    let stripped = EventBody::Message { content: None, reply_to, redacted_by: Some(redaction) };
+    let Some(EventBody::Message { content, reply_to, .. }) = rows::load_body(db, key)? else { return Ok(()) };
+    let content = if planted(Bug::BodyKeptAfterRedaction) { content } else { None };
+    let stripped = EventBody::Message { content, reply_to, redacted_by: Some(redaction) };
     let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ?")?;
     let edits = edits.query_map([key], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
     let mut strip = db.prepare_cached(

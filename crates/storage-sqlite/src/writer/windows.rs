@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use domain::{AppId, ClientId, CommitNumber, Seq};
+use planted::{Bug, planted};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
@@ -59,6 +60,9 @@ impl Windows {
             work: 0,
             noted_at_work: 0,
         };
+        if planted(Bug::DedupForgottenOnRestart) {
+            return Ok(windows);
+        }
         let mut apps = db.prepare("SELECT key, head, windows_commit FROM app")?;
         let mut apps = apps.query([])?;
         while let Some(app) = apps.next()? {
@@ -140,6 +144,9 @@ impl Windows {
         device: DeviceKey,
         client_id: &ClientId,
     ) -> Result<Option<Answer>, Fault> {
+        if planted(Bug::DroppedDedup) {
+            return Ok(None);
+        }
         Ok(self.window(db, device)?.recall(client_id).cloned())
     }
 

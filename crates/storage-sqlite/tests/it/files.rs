@@ -1,10 +1,12 @@
 //! The data folder: its lock, its schema, its versions.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use rusqlite::Connection;
 use storage::Store;
-use storage_sqlite::{OpenError, Options, SqliteStore};
+use storage_sqlite::{OpenError, Options, Rule, SqliteStore, doctor, seal};
 
 use crate::world::{crashed, fresh, lively, open};
 
@@ -34,6 +36,8 @@ async fn a_newer_database_is_refused() {
     assert_eq!(known, 1);
     db.execute("INSERT INTO migration (number, applied_at) VALUES (999, 0)", []).unwrap();
     drop(db);
+    seal(folder.path()).unwrap();
+    let before = bytes_of(folder.path());
     let opened = SqliteStore::open(folder.path(), &Options::default());
     let error = opened.unwrap_err();
     assert!(matches!(error, OpenError::Newer { found: 999, known: 1 }), "{error:?}");
@@ -41,6 +45,35 @@ async fn a_newer_database_is_refused() {
         error.to_string(),
         "the database has schema 999, this program knows schemas up to 1: use a newer program"
     );
+    assert!(matches!(doctor(folder.path()), Err(OpenError::Newer { .. })));
+    assert!(bytes_of(folder.path()) == before, "it is left as it was");
+}
+
+/// The files that hold data, with what is in them.
+fn bytes_of(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let files = files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap()));
+    // The index of a WAL is memory, not data.
+    files.filter(|(name, bytes)| !bytes.is_empty() && name != "starling.db-shm").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_program_has_changed_is_read_once_it_is_sealed() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    store.close().await;
+    let db = Connection::open(folder.path().join("starling.db")).unwrap();
+    db.execute("UPDATE app SET name = 'changed by hand'", []).unwrap();
+    drop(db);
+    assert!(matches!(doctor(folder.path()).unwrap().first(), Some(found) if found.rule == Rule::Integrity));
+    seal(folder.path()).unwrap();
+    assert_eq!(doctor(folder.path()).unwrap(), []);
+    let store = open(folder.path());
+    assert!(matches!(seal(folder.path()), Err(OpenError::Locked)));
+    let apps = store.apps().await.unwrap();
+    assert_eq!((apps[0].id.clone(), apps[0].settings.name.as_str()), (world.app, "changed by hand"));
+    store.close().await;
+    assert!(matches!(seal(Path::new("/nonexistent")), Err(OpenError::Missing)));
 }
 
 #[test]

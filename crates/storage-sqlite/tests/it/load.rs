@@ -79,12 +79,14 @@ async fn a_full_disk_stops_writing_and_heals() {
         }
     }
     assert!(written > 0 && refused == 5, "{written} written, {refused} refused");
+    assert!(!store.is_writable());
     let head = world.room("red").await.head;
     assert_eq!(world.entries("red", "ann").await.len() as u64, head.seq.0);
     assert_eq!(store.doctor().unwrap(), []);
 
     store.limit_pages(None);
     assert!(matches!(send_as(&world, "after", 1, "red").await, Outcome::Done(_)));
+    assert!(store.is_writable());
     world.act("bob", "red", say("back again")).await;
     assert_eq!(world.room("red").await.head.seq, Seq(head.seq.0 + 2));
     // What was acknowledged before is still remembered, and what was refused is not.

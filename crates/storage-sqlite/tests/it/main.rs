@@ -4,9 +4,15 @@
 
 mod backup;
 mod conformance;
+
+mod disk;
 mod doctor;
 mod files;
+mod flips;
+
 mod load;
 mod redaction;
 mod reopen;
+mod story;
+mod upgrade;
 mod world;

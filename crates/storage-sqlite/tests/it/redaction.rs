@@ -75,7 +75,7 @@ async fn no_hash_of_redacted_text_is_kept() {
 }
 
 /// Where some bytes stand in the files of a folder.
-fn places_of(text: &[u8], folder: &Path) -> Vec<String> {
+pub fn places_of(text: &[u8], folder: &Path) -> Vec<String> {
     let mut places = Vec::new();
     for file in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let bytes = std::fs::read(file.path()).unwrap();

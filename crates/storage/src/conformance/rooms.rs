@@ -133,16 +133,19 @@ pub async fn rooms_of_a_user_are_joined_or_invited(store: Arc<dyn Store>) {
     world.act("ann", "red", Action::Invite { user: user("cho") }).await;
     world.act("ann", "red", Action::Invite { user: user("dan") }).await;
     world.act("dan", "red", Action::Leave).await;
-    let check = async |id: &str, expect: &[&str]| {
-        let rooms = world.store.rooms_of(&world.app, &user(id)).await.unwrap();
+    let check = async |id: &str, which: MemberFilter, expect: &[&str]| {
+        let rooms = world.store.rooms_of(&world.app, &user(id), which).await.unwrap();
         let set: BTreeSet<_> = rooms.iter().map(|room| room.as_str()).collect();
-        assert_eq!((set, rooms.len()), (expect.iter().copied().collect(), expect.len()), "{id}");
+        assert_eq!((set, rooms.len()), (expect.iter().copied().collect(), expect.len()), "{id} {which:?}");
     };
-    check("ann", &["red", "blue", "green"]).await;
-    check("bob", &["red", "blue", "pair"]).await;
-    check("cho", &["pair", "red"]).await;
-    check("dan", &[]).await;
-    check("nobody", &[]).await;
+    for which in [MemberFilter::Present, MemberFilter::Joined] {
+        check("ann", which, &["red", "blue", "green"]).await;
+        check("bob", which, &["red", "blue", "pair"]).await;
+        check("dan", which, &[]).await;
+        check("nobody", which, &[]).await;
+    }
+    check("cho", MemberFilter::Present, &["pair", "red"]).await;
+    check("cho", MemberFilter::Joined, &["pair"]).await;
 }
 
 /// An invitation is not yet a shared room, and a room left is none.

@@ -153,10 +153,7 @@ impl RoomLog {
     }
 
     pub(super) fn members(&self, which: MemberFilter, after: Option<&UserId>, limit: usize) -> Vec<Membership> {
-        let is_asked_for = |membership: &&Membership| match which {
-            MemberFilter::Present => membership.member.state != MemberState::Left,
-            MemberFilter::Joined => membership.member.state == MemberState::Joined,
-        };
+        let is_asked_for = |membership: &&Membership| which.takes(membership.member.state);
         let wanted = self
             .members
             .values()

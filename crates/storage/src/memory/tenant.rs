@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{
-    AccountChange, App, CommitNumber, DeviceId, Event, EventBody, MemberState, RoomId, Seq, SeqRange, Timestamp, UserId,
-};
+use domain::{AccountChange, App, CommitNumber, DeviceId, Event, EventBody, RoomId, Seq, SeqRange, Timestamp, UserId};
 use smol_str::SmolStr;
 
 use super::accounts::Accounts;
 use super::rooms::RoomLog;
 use crate::{
-    Changed, Commit, FollowerStep, JournalEntry, MovedCursors, Outcome, Receipt, Remembered, RoomWork,
+    Changed, Commit, FollowerStep, JournalEntry, MemberFilter, MovedCursors, Outcome, Receipt, Remembered, RoomWork,
     TALLY_COMMITS_MAX, TALLY_EVENTS_MAX, Tallies, Tally, Unit, Window, Work,
 };
 
@@ -184,11 +182,9 @@ impl Tenant {
         self.rooms.values().find(|log| log.room.pair.as_ref() == Some(pair)).map(|log| log.room.id.clone())
     }
 
-    pub(super) fn rooms_of(&self, user: &UserId) -> Vec<RoomId> {
-        let is_in = |log: &&RoomLog| {
-            let state = log.members.get(user).map(|membership| membership.member.state);
-            matches!(state, Some(MemberState::Joined | MemberState::Invited))
-        };
+    pub(super) fn rooms_of(&self, user: &UserId, which: MemberFilter) -> Vec<RoomId> {
+        let is_in =
+            |log: &&RoomLog| log.members.get(user).is_some_and(|membership| which.takes(membership.member.state));
         self.rooms.values().filter(is_in).map(|log| log.room.id.clone()).collect()
     }
 

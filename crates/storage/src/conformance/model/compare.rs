@@ -58,9 +58,15 @@ pub async fn compare(model: &World, backend: &World) {
         one_room(model, backend, name, &people).await;
     }
     for one in &people {
-        let expected: BTreeSet<_> = model.store.rooms_of(app, one).await.unwrap().into_iter().collect();
-        let rooms = backend.store.rooms_of(app, one).await.unwrap();
-        assert_eq!((rooms.len(), rooms.into_iter().collect()), (expected.len(), expected), "rooms_of {one}");
+        for which in [MemberFilter::Present, MemberFilter::Joined] {
+            let expected: BTreeSet<_> = model.store.rooms_of(app, one, which).await.unwrap().into_iter().collect();
+            let rooms = backend.store.rooms_of(app, one, which).await.unwrap();
+            assert_eq!(
+                (rooms.len(), rooms.into_iter().collect()),
+                (expected.len(), expected),
+                "rooms_of {one} {which:?}"
+            );
+        }
         for other in people.iter().filter(|other| *other != one) {
             same!(model, backend, direct_room(app, [one, other]));
         }

@@ -1,0 +1,159 @@
+//! A byte that has changed in the file is found by the doctor, and is never served: every answer is the right one or an
+//! error.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use storage::{Store, StoreError};
+use storage_sqlite::{Options, SqliteStore, doctor};
+
+use crate::story::{differences, read_all, told_in, world_of};
+use crate::world::{fresh, open, send_as};
+
+/// Pages for each of which there is one flip in the short form.
+const PAGES_PER_FLIP: usize = 2;
+/// Flips in the file's header for each in a page; all of its bytes in the long form.
+const HEADER_FLIPS: usize = 12;
+const HEADER_BYTES: usize = 100;
+/// Flips for each page in the long form, by `STARLING_FLIPS_PER_PAGE`.
+const FLIPS_VARIABLE: &str = "STARLING_FLIPS_PER_PAGE";
+const SEED: u64 = 0x5eed_f11b;
+const PAGE_BYTES: usize = 2048;
+
+/// Numbers that look random and are the same in every run (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % below as u64) as usize
+    }
+}
+
+/// What a byte at this place becomes.
+#[derive(Debug, Clone, Copy)]
+struct Flip {
+    at: usize,
+    change: u8,
+}
+
+/// Some bytes of the file's header and of each page: half of them one bit, which often makes another letter.
+fn flips(bytes: usize, per_page: usize) -> Vec<Flip> {
+    let mut dice = Dice(SEED);
+    let step = (HEADER_BYTES / (HEADER_FLIPS * per_page.max(1))).max(1);
+    let mut flips: Vec<_> = (0..HEADER_BYTES).step_by(step).map(|at| Flip { at, change: 1 << dice.roll(8) }).collect();
+    let pages_step = if per_page == 0 { PAGES_PER_FLIP } else { 1 };
+    for page in (0..bytes / PAGE_BYTES).step_by(pages_step) {
+        for _ in 0..per_page.max(1) {
+            let change = if dice.roll(2) == 0 { 1 << dice.roll(8) } else { 1 + dice.roll(255) as u8 };
+            flips.push(Flip { at: page * PAGE_BYTES + dice.roll(PAGE_BYTES), change });
+        }
+    }
+    flips
+}
+
+/// What became of a flip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// The store does not open.
+    NotOpened,
+    /// Some reads fail, the others are right.
+    ReadsFail,
+    /// All reads are right.
+    Unread,
+}
+
+async fn fate_of(folder: &Path, expected: &[String], flip: Flip) -> Fate {
+    let store = match SqliteStore::open(folder, &Options::default()) {
+        Ok(store) => store,
+        Err(_) => return Fate::NotOpened,
+    };
+    let found = read_all(&store).await;
+    let wrong = differences(&found, expected);
+    assert!(wrong.is_empty(), "{flip:?} is served: {wrong:#?}");
+    let fate = if found == *expected { Fate::Unread } else { Fate::ReadsFail };
+    store.close().await;
+    fate
+}
+
+#[test]
+fn a_flipped_byte_is_found_and_never_served() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (healthy, expected) = runtime().block_on(async {
+        let (store, folder) = fresh();
+        told_in(store.clone()).await;
+        store.close().await;
+        // The windows are read from their rows then.
+        let store = open(folder.path());
+        let expected = read_all(&*store).await;
+        store.close().await;
+        (std::fs::read(folder.path().join("starling.db")).unwrap(), expected)
+    });
+    let per_page = std::env::var(FLIPS_VARIABLE).map_or(0, |text| text.parse().unwrap());
+    let flips = flips(healthy.len(), per_page);
+    let (next, fates) = (AtomicUsize::new(0), Mutex::<BTreeMap<Fate, usize>>::default());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let runtime = runtime();
+                while let Some(flip) = flips.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let folder = tempfile::tempdir().unwrap();
+                    let mut bytes = healthy.clone();
+                    bytes[flip.at] ^= flip.change;
+                    std::fs::write(folder.path().join("starling.db"), bytes).unwrap();
+                    // It may be an error, if not even the header can be read.
+                    let found = doctor(folder.path());
+                    assert!(!matches!(&found, Ok(findings) if findings.is_empty()), "{flip:?} is not found");
+                    let fate = runtime.block_on(fate_of(folder.path(), &expected, *flip));
+                    *fates.lock().unwrap_or_else(PoisonError::into_inner).entry(fate).or_default() += 1;
+                }
+            });
+        }
+    });
+    let fates = fates.into_inner().unwrap();
+    println!("{} flips in {} pages: {fates:?}", flips.len(), healthy.len() / PAGE_BYTES);
+    assert!(fates.get(&Fate::ReadsFail).is_some_and(|count| *count > flips.len() / 10), "{fates:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_room_is_nobody_elses_matter() {
+    let (store, folder) = fresh();
+    told_in(store.clone()).await;
+    store.close().await;
+    let file = folder.path().join("starling.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // One letter of the newest message of a room, so that the room's head can't be read.
+    let text = "第 39 条".as_bytes();
+    let at = bytes.windows(text.len()).position(|window| window == text).expect("it is stored as it is");
+    bytes[at + text.len() + 1] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let store = open(folder.path());
+    let world = world_of(&store).await;
+    let seen = store.room(&world.app, &storage::conformance::world::room("long"), &[]).await;
+    assert!(matches!(seen, Err(StoreError::Damaged(_))), "{seen:?}");
+    let version = world.room("red").await.room.version;
+    let mut writing = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let (world, store) = (world.clone(), store.clone());
+        writing.spawn(async move {
+            let name = if n % 2 == 0 { "red" } else { "long" };
+            let changes = storage::conformance::world::message_changes(version, "hello");
+            let work = storage::Work::Room(world.work("ann", name, changes));
+            (name, store.commit(storage::Unit { app: world.app.clone(), at: world.tick(), work }).await)
+        });
+    }
+    for (name, outcome) in writing.join_all().await {
+        match name {
+            "red" => assert!(matches!(outcome, Ok(storage::Outcome::Done(_))), "{outcome:?}"),
+            _ => assert!(matches!(outcome, Err(StoreError::Damaged(_))), "{outcome:?}"),
+        }
+    }
+    assert!(matches!(send_as(&world, "later", 1, "red").await, storage::Outcome::Done(_)));
+    let backup = folder.path().join("backup.db");
+    assert!(store.backup(&backup).is_err() && !backup.exists(), "damage is not copied");
+    store.close().await;
+}
