@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use domain::{AppId, CommitNumber, EventBody, MemberState, RoomId, Seq, UserId};
+use planted::{Bug, planted};
 use storage::Membership;
 
 use crate::outbox::{Delivery, Happening};
@@ -226,7 +227,9 @@ impl ReadyRoom {
                 if !told && let Some(sessions) = hub.of(app, user) {
                     sessions.push(delivery);
                 }
-                self.online.remove(user);
+                if state != MemberState::Left || !planted(Bug::LateRemoval) {
+                    self.online.remove(user);
+                }
                 self.removed.insert(user.clone(), commit);
             }
         }

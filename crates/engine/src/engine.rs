@@ -64,6 +64,8 @@ pub(crate) struct Inner {
 pub struct Health {
     /// Whether the store answers.
     pub readable: bool,
+    /// Whether the store writes, as far as is known (see [`Store::is_writable`]).
+    pub writable: bool,
     /// Whether the engine is about to stop.
     pub draining: bool,
 }
@@ -139,7 +141,12 @@ impl Engine {
     /// How the engine is: asks the store for something small.
     pub async fn health(&self) -> Health {
         let readable = self.inner.store.head(&self.inner.options.default_app).await.is_ok();
-        Health { readable, draining: self.is_draining() }
+        Health { readable, writable: self.is_writable(), draining: self.is_draining() }
+    }
+
+    /// Whether the store writes, as far as is known (see [`Store::is_writable`]).
+    pub fn is_writable(&self) -> bool {
+        self.inner.store.is_writable()
     }
 
     /// Whether the engine is about to stop.

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use domain::{
-    Action, Actor, Changes, ClientId, Command, CommitNumber, Refusal, RoomId, Seq, check, check_new_room, pair_of,
+    Action, Actor, Changes, ClientId, Command, CommitNumber, Cursors, Refusal, RoomId, Seq, check, check_new_room,
+    pair_of,
 };
+use planted::{Bug, planted, planted_each};
 use storage::{Outcome, RoomWork, Unit, Work};
 
 use crate::{Engine, EngineError};
@@ -50,7 +52,7 @@ impl Engine {
                 _ => self.change(actor, &command, client_id.as_ref(), fingerprint).await,
             };
             match attempt {
-                Ok(Attempt::Answered(receipt)) => return Ok(receipt),
+                Ok(Attempt::Answered(receipt)) => return answered(&command, receipt),
                 Ok(Attempt::Conflict) => {
                     metrics::counter!("starling_conflicts_total").increment(1);
                     self.inner.facts.forget(&actor.app, &command.room);
@@ -79,9 +81,18 @@ impl Engine {
         client_id: Option<&ClientId>,
         fingerprint: u64,
     ) -> Result<Attempt, EngineError> {
-        let changes = self.prepare(actor, command).await?;
+        let mut changes = self.prepare(actor, command).await?;
         if changes.is_empty() {
-            return self.unchanged(actor, &command.room, client_id, fingerprint).await;
+            let answer = self.unchanged(actor, &command.room, client_id, fingerprint).await?;
+            if matches!(&answer, Attempt::Answered(receipt) if receipt.duplicate) {
+                return Ok(answer);
+            }
+            // The head was read after the check: another device of the actor may have made it otherwise in between, and
+            // the receipt would tell of a state that is not there.
+            changes = self.prepare(actor, command).await?;
+            if changes.is_empty() {
+                return Ok(answer);
+            }
         }
         self.commit(actor, &command.room, client_id, fingerprint, changes).await
     }
@@ -98,7 +109,11 @@ impl Engine {
                 return Ok(changes);
             }
         }
-        let facts = self.inner.facts.load(store, actor, command).await?.ok_or(Refusal::UnknownRoom)?;
+        let mut facts = self.inner.facts.load(store, actor, command).await?.ok_or(Refusal::UnknownRoom)?;
+        if planted(Bug::CursorMovedBack) {
+            // Every place is ahead of none.
+            facts.cursors = Cursors::default();
+        }
         Ok(check(&actor.user, command, &facts, missing)?)
     }
 
@@ -207,6 +222,19 @@ impl Engine {
         });
         Unit { app: actor.app.clone(), at: self.inner.clock.now(), work }
     }
+}
+
+/// What is answered to a command that is done.
+pub(crate) fn answered(command: &Command, receipt: Receipt) -> Result<Receipt, EngineError> {
+    if matches!(command.action, Action::Send { .. }) && !receipt.duplicate {
+        if planted_each(Bug::RefusedButWritten, 25) {
+            return Err(Refusal::LevelTooLow.into());
+        }
+        if planted_each(Bug::WrongReceipt, 25) {
+            return Ok(Receipt { seq: receipt.seq.next(), ..receipt });
+        }
+    }
+    Ok(receipt)
 }
 
 pub(crate) fn settled(outcome: Outcome) -> Result<Attempt, EngineError> {

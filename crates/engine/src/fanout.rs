@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Committed, Notice};
-use domain::{AppId, DeviceId, EventBody, MemberState, RoomId};
+use domain::{AppId, Content, DeviceId, Event, EventBody, MemberState, RoomId};
+use planted::{Bug, planted, planted_each};
 use storage::{Commit, MemberFilter, Membership, StoreError};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::active::{Reading, Told};
 use crate::engine::stopped;
@@ -18,14 +20,26 @@ use crate::{Engine, PresenceView};
 const MEMBERS_PER_READ: usize = 1000;
 /// How long reading a room's members is tried before it is given up.
 const READ_TRIES: u32 = 5;
+/// How long [`Bug::ReorderedFanOut`] waits for a commit to overtake another.
+const OVERTAKEN_WITHIN: Duration = Duration::from_millis(200);
 
 /// Publishes this node's commits.
 pub(crate) async fn publish_commits(engine: Engine) {
     let Some(mut feed) = engine.inner.store.feed() else { return };
     while let Some(commit) = next(&engine, &mut feed).await {
-        let committed = engine.committed(&commit).await;
-        engine.inner.bus.publish(Notice::Committed(committed)).await;
+        if !commit.events.is_empty() && planted_each(Bug::ReorderedFanOut, 10) {
+            // The one after it overtakes it, if it comes soon.
+            if let Ok(Some(later)) = timeout(OVERTAKEN_WITHIN, next(&engine, &mut feed)).await {
+                publish(&engine, &later).await;
+            }
+        }
+        publish(&engine, &commit).await;
     }
+}
+
+async fn publish(engine: &Engine, commit: &Commit) {
+    let committed = engine.committed(commit).await;
+    engine.inner.bus.publish(Notice::Committed(committed)).await;
 }
 
 /// Delivers what all nodes have published.
@@ -107,7 +121,15 @@ impl Engine {
             return;
         }
         for event in events {
-            self.tell_room(app, &event.room, &Delivery::new(Happening::Event(event.clone())));
+            if event.body.is_message() && planted_each(Bug::LostFanOut, 25) {
+                continue;
+            }
+            let told = if planted_each(Bug::TornPush, 25) { torn(event) } else { event.clone() };
+            let delivery = Delivery::new(Happening::Event(told));
+            self.tell_room(app, &event.room, &delivery);
+            if planted_each(Bug::DoubledFanOut, 25) {
+                self.tell_room(app, &event.room, &delivery);
+            }
             if let EventBody::Member { user, state: MemberState::Left, .. } = &event.body {
                 self.recheck_presence(app, user);
             }
@@ -126,6 +148,9 @@ impl Engine {
 
     /// From now on no token of these devices is good, and their sessions end.
     pub(crate) fn end_sessions(&self, app: &AppId, devices: &[DeviceId]) {
+        if planted(Bug::RevokedTokenLives) {
+            return;
+        }
         for device in devices {
             let owner = self.inner.devices.revoke(app, device);
             self.inner.hub.revoke(app, owner.as_ref(), device);
@@ -169,4 +194,14 @@ impl Engine {
             }
         }
     }
+}
+
+/// An event whose text has lost its second half: [`Bug::TornPush`].
+fn torn(event: &Event) -> Arc<Event> {
+    let mut event = event.clone();
+    if let EventBody::Message { content: Some(Content::Text(said)), .. } = &mut event.body {
+        let half: String = said.text.chars().take(said.text.chars().count() / 2).collect();
+        said.text = half.into();
+    }
+    Arc::new(event)
 }

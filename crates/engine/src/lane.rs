@@ -15,7 +15,7 @@ use storage::{Outcome, StoreError};
 use tokio::sync::Notify;
 use tokio::task::unconstrained;
 
-use crate::execute::{Attempt, settled};
+use crate::execute::{Attempt, answered, settled};
 use crate::{Engine, EngineError, Receipt};
 
 /// The ordered commands of one actor; usually of one connection.
@@ -137,7 +137,7 @@ impl Submitted {
             State::Committed(outcome) => outcome,
         };
         if let Attempt::Answered(receipt) = settled(outcome?)? {
-            return Ok(receipt);
+            return answered(&command, receipt);
         }
         if let Some(place) = &place {
             place.turn().await;

@@ -132,6 +132,8 @@ impl Outbox {
         state.ended.get_or_insert(flow);
         if matches!(flow, Flow::End(_)) {
             state.queue = VecDeque::new();
+            // Who is out has nothing to resync.
+            state.dropped = false;
         }
         drop(state);
         self.wake.notify_one();

@@ -4,8 +4,8 @@ use argon2::password_hash::phc::PasswordHash as Parsed;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use domain::PasswordHash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
 use crate::EngineError;
@@ -14,6 +14,9 @@ use crate::EngineError;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// Made once in a process, however many engines it starts: a hash is slow by intent.
+static DECOY: LazyLock<PasswordHash> = LazyLock::new(|| hash("a password nobody has"));
 
 /// Hashes and verifies passwords.
 pub(crate) struct Passwords {
@@ -26,7 +29,7 @@ pub(crate) struct Passwords {
 
 impl Passwords {
     pub(crate) fn new(at_once: usize, waiting_max: usize) -> Self {
-        let decoy = hash("a password nobody has");
+        let decoy = DECOY.clone();
         Self { at_once: Arc::new(Semaphore::new(at_once)), waiting: Arc::default(), waiting_max, decoy }
     }
 

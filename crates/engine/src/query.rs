@@ -6,6 +6,7 @@ use domain::{
     Actor, AppId, CommitNumber, Cursors, Cut, Device, Entry, EventBody, Member, MemberState, RECEIPTS_MEMBERS_MAX,
     Refusal, RoomId, RoomSettings, Seq, SeqRange, User, UserId, nearest_first, page_ranges, visible_ranges,
 };
+use planted::{Bug, planted, planted_each};
 use storage::{Changed, ListedRoom, MemberFilter, Membership, RoomSnapshot};
 
 pub use storage::UserPlace;
@@ -19,6 +20,10 @@ const SYNC_ROOMS_MAX: usize = 200;
 const SYNC_BYTES_MAX: usize = 512 * 1024;
 /// Events of a page of history that are read together; a page that gets too large ends between two such pieces.
 const HISTORY_PIECE_EVENTS: u64 = 10;
+/// By how many events [`Bug::StaleRead`] lags.
+const STALE_EVENTS: Seq = Seq(3);
+/// How often what is read in two parts is read anew because it changed in between.
+const READ_TRIES: u32 = 5;
 /// Most events in a page of history.
 pub const HISTORY_EVENTS_MAX: usize = 200;
 /// Most members in a page.
@@ -88,6 +93,9 @@ impl Query for Sync {
     async fn answer(self, engine: &Engine, actor: &Actor) -> Result<SyncView, EngineError> {
         let changed = engine.inner.store.changed_rooms(&actor.app, &actor.user, self.since, SYNC_ROOMS_MAX).await?;
         let Changed { rooms: mut listed, mut commit, mut more } = changed;
+        if !listed.is_empty() && planted_each(Bug::SyncSkipsARoom, 3) {
+            listed.pop();
+        }
         let peers = listed.iter().filter_map(|room| Some(room.peer.as_ref()?.member.user.clone())).collect();
         let mut users = engine.profiles(&actor.app, peers).await?;
         if let Some(end) = end_by_bytes(&listed) {
@@ -152,7 +160,10 @@ fn room_view(
 ) -> RoomView {
     let RoomSnapshot { mut room, head, .. } = snapshot;
     let (member, cursors) = me.map_or((None, Cursors::default()), |me| (Some(me.member), me.cursors));
-    let visible = visible_ranges(&room, member.as_ref(), head.seq);
+    let mut visible = visible_ranges(&room, member.as_ref(), head.seq);
+    if planted(Bug::RemovedSyncsOn) {
+        see_on(&mut visible, member.as_ref(), head.seq);
+    }
     let visible_head = visible.last().map_or(Seq(0), |range| range.last);
     let sees_head = visible_head == head.seq;
     let joined = member.as_ref().is_some_and(Member::is_joined);
@@ -166,17 +177,36 @@ fn room_view(
     let last_message = last_message.and_then(|entry| visible_entry(entry, &visible));
     let member_commit = member.as_ref().map_or(CommitNumber(0), |member| member.commit);
     let room_commit = if sees_head || member.is_none() { head.commit } else { CommitNumber(0) };
+    let unread = match joined {
+        true if planted(Bug::WrongUnread) => head.seq.0.saturating_sub(cursors.read.0),
+        true => head.messages.saturating_sub(cursors.read_messages),
+        false => 0,
+    };
     RoomView {
         head: visible_head,
         messages,
         commit: room_commit.max(member_commit).max(cursors.commit),
         last_message,
-        unread: if joined { head.messages.saturating_sub(cursors.read_messages) } else { 0 },
+        unread,
         me: member,
         cursors,
         peer: if gone { None } else { peer },
         room,
     }
+}
+
+/// Lets a member who has left see what came after: [`Bug::RemovedReadsHistory`], [`Bug::RemovedSyncsOn`].
+fn see_on(visible: &mut [SeqRange], member: Option<&Member>, head: Seq) {
+    if let Some(range) = visible.last_mut()
+        && member.is_some_and(|member| member.state == MemberState::Left)
+    {
+        range.last = head;
+    }
+}
+
+/// Whether an entry was read with an edit of after this seq.
+fn is_edited_after(entry: &Entry, seq: Seq) -> bool {
+    entry.edit.as_ref().is_some_and(|edit| edit.seq > seq)
 }
 
 /// An entry as somebody sees it who sees these parts of the log: what became of it outside them is not told.
@@ -203,11 +233,17 @@ impl Query for GetRoom {
 
     async fn answer(self, engine: &Engine, actor: &Actor) -> Result<RoomView, EngineError> {
         let store = &engine.inner.store;
-        let (snapshot, me) = engine.known_room(actor, &self.room).await?;
-        let last = snapshot.head.last_message.map(|seq| SeqRange { first: seq, last: seq });
-        let last_message = match last {
-            Some(range) => store.entries(&actor.app, &self.room, &[range], Some(&actor.user)).await?.0.pop(),
-            None => None,
+        let mut tries = 0;
+        let (snapshot, me, last_message) = loop {
+            let (snapshot, me) = engine.known_room(actor, &self.room).await?;
+            let Some(seq) = snapshot.head.last_message else { break (snapshot, me, None) };
+            let range = SeqRange { first: seq, last: seq };
+            let last = store.entries(&actor.app, &self.room, &[range], Some(&actor.user)).await?.0.pop();
+            tries += 1;
+            // Edited between the two reads: cut to the room as it was, it would look as if it never had been.
+            if tries == READ_TRIES || !last.as_ref().is_some_and(|entry| is_edited_after(entry, snapshot.head.seq)) {
+                break (snapshot, me, last);
+            }
         };
         let peer = match snapshot.room.peer_of(&actor.user) {
             Some(other) => {
@@ -240,9 +276,28 @@ impl Query for History {
         if !(1..=HISTORY_EVENTS_MAX).contains(&self.limit) {
             return Err(EngineError::Invalid { field: "limit", problem: "must be from 1 to 200" });
         }
-        let (snapshot, me) = engine.known_room(actor, &self.room).await?;
+        for _ in 0..READ_TRIES {
+            if let Some(view) = self.read(engine, actor).await? {
+                return Ok(view);
+            }
+        }
+        Err(EngineError::Overloaded)
+    }
+}
+
+impl History {
+    /// Reads the page; `None` if the actor's place in the room changed meanwhile and it is not clear what they may see.
+    async fn read(&self, engine: &Engine, actor: &Actor) -> Result<Option<HistoryView>, EngineError> {
+        let (mut snapshot, me) = engine.known_room(actor, &self.room).await?;
+        let stale = snapshot.head.seq > STALE_EVENTS && planted_each(Bug::StaleRead, 5);
+        if stale {
+            snapshot.head.seq.0 -= STALE_EVENTS.0;
+        }
         let member = me.as_ref().map(|me| &me.member);
-        let visible = visible_ranges(&snapshot.room, member, snapshot.head.seq);
+        let mut visible = visible_ranges(&snapshot.room, member, snapshot.head.seq);
+        if planted(Bug::RemovedReadsHistory) {
+            see_on(&mut visible, member, snapshot.head.seq);
+        }
         if visible.is_empty() && !member.is_some_and(Member::is_joined) {
             return Err(Refusal::NotAMember.into());
         }
@@ -251,7 +306,19 @@ impl Query for History {
         let read = engine.inner.store.entries(&actor.app, &self.room, &pieces, Some(&actor.user)).await?;
         let gone = !member.is_some_and(Member::is_joined)
             && snapshot.room.settings.history != domain::HistoryVisibility::Anyone;
-        let mut entries: Vec<Entry> = read.0.into_iter().filter_map(|entry| visible_entry(entry, &visible)).collect();
+        // Edited between the two reads: the page is as of the later one, so the edit belongs to it, if the actor was still
+        // there when it was made.
+        let mut visible_edits = visible.clone();
+        if !gone && read.0.iter().any(|entry| is_edited_after(entry, snapshot.head.seq)) {
+            let (later, still) = engine.known_room(actor, &self.room).await?;
+            let still = still.as_ref().map(|me| &me.member);
+            if still != member || later.room.settings.history != snapshot.room.settings.history {
+                return Ok(None);
+            }
+            visible_edits = visible_ranges(&later.room, still, read.1);
+        }
+        let mut entries: Vec<Entry> =
+            read.0.into_iter().filter_map(|entry| visible_entry(entry, &visible_edits)).collect();
         entries.sort_by_key(|entry| entry.event.seq);
         if gone {
             // How others have reacted since the viewer left is not theirs to see.
@@ -267,8 +334,8 @@ impl Query for History {
             _ => (page.has_older, page.has_newer),
         };
         // Read later than the ranges were cut: the entries may know more than the head they were cut by, never less.
-        let as_of = if gone { visible.last().map_or(Seq(0), |range| range.last) } else { read.1 };
-        Ok(HistoryView { entries, has_older, has_newer, as_of, users })
+        let as_of = if gone || stale { visible.last().map_or(Seq(0), |range| range.last) } else { read.1 };
+        Ok(Some(HistoryView { entries, has_older, has_newer, as_of, users }))
     }
 }
 

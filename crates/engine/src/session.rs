@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use domain::{Actor, AppId, DeviceId, Revoke, UserId};
+use storage::MemberFilter;
 
 use crate::active::ActiveRooms;
 use crate::outbox::{Delivery, EndReason, Flow, Outbox};
@@ -68,7 +69,8 @@ impl Engine {
         }
         if !sessions.entered.load(Ordering::Acquire) {
             let as_of = self.inner.store.head(&actor.app).await?;
-            let rooms = self.inner.store.rooms_of(&actor.app, &actor.user).await?;
+            // Who is only invited is told nothing of what happens there yet.
+            let rooms = self.inner.store.rooms_of(&actor.app, &actor.user, MemberFilter::Joined).await?;
             hub.rooms.enter(&actor.app, &actor.user, &sessions, &rooms, as_of);
             sessions.entered.store(true, Ordering::Release);
         }

@@ -72,7 +72,7 @@ impl Engine {
             }
             let recent = now.0.saturating_sub(device.last_seen_at.0) <= self.inner.options.refresh_grace_ms;
             let lost = !self.inner.devices.has_seen(&claims.app, &device.id, current);
-            if claims.generation + 1 == current && (recent || lost) {
+            if claims.generation.checked_add(1) == Some(current) && (recent || lost) {
                 return Ok(self.signed_in(&claims.app, user, device));
             }
             tracing::warn!(app = %claims.app, user = %user.id, device = %device.id, "refresh token reused, device revoked");

@@ -134,9 +134,9 @@ impl Operator<'_> {
         Ok(self.0.inner.store.members(app, room, MemberFilter::Present, after, limit).await?)
     }
 
-    /// The rooms of a user.
+    /// The rooms that a user is in or invited to.
     pub async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, EngineError> {
-        Ok(self.0.inner.store.rooms_of(app, user).await?)
+        Ok(self.0.inner.store.rooms_of(app, user, MemberFilter::Present).await?)
     }
 
     /// Counters by day (days since 1970) and name, for today and the days before.

@@ -6,3 +6,4 @@ mod fanout;
 mod followers;
 mod order;
 mod secrecy;
+mod simulation;

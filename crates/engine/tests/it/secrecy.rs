@@ -94,3 +94,21 @@ async fn who_joins_later_sees_by_the_rule_of_the_room() {
     check(HistoryVisibility::Joined, &["joined"]).await;
     check(HistoryVisibility::Anyone, &["before", "invited", "joined"]).await;
 }
+
+#[tokio::test]
+async fn who_is_invited_and_connects_is_told_nothing_of_the_room() {
+    let world = World::new().await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let room = ann.group(&[]).await;
+    let mut anns = ann.listen().await;
+    ann.say(&room, "the room is active").await;
+    anns.messages_until("the room is active").await;
+    ann.act(&room, Action::Invite { user: bob.actor.user.clone() }).await.unwrap();
+    let mut bobs = bob.listen().await;
+    ann.say(&room, "private").await;
+    anns.messages_until("private").await;
+    bob.act(&room, Action::Join).await.unwrap();
+    ann.say(&room, "welcome").await;
+    let told: Vec<String> = bobs.messages_until("welcome").await.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(told, ["welcome"]);
+}
