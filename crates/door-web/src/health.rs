@@ -12,10 +12,13 @@ pub(crate) async fn livez(_: OpenRequest) -> &'static str {
     "ok\n"
 }
 
-/// Requests can be served: the store answers and the server is not about to stop.
+/// Requests can be served: the store answers, writes, and the server is not about to stop.
 pub(crate) async fn readyz(State(door): State<Door>, _: OpenRequest) -> Result<&'static str, Failure> {
     if door.engine.is_draining() {
         return Err(Code::Draining.into());
+    }
+    if !door.engine.is_writable() {
+        return Err(Code::StorageUnavailable.into());
     }
     if !door.readable.get(async { door.engine.health().await.readable }).await {
         return Err(Code::StorageUnavailable.into());

@@ -18,6 +18,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use wire::Code;
 
+use crate::document::errors;
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 use crate::origin;
@@ -35,7 +36,8 @@ const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 /// the order in which they were sent. Close codes: 4401 the token is missing, has ended or was revoked; 4400 a frame was too
 /// large, binary, or too many were malformed; 4429 too fast for too long, too many pings, or too many sessions; 1012 the server restarts.
 #[utoipa::path(get, path = "/v1/ws", operation_id = "socket", tag = "websocket", security(()),
-    responses((status = 101, description = "The connection is a WebSocket from here on")))]
+    responses((status = 101, description = "The connection is a WebSocket from here on")),
+    extensions(("x-errors" = json!(errors(&[Code::InvalidRequest])))))]
 pub(crate) async fn get_socket(
     State(door): State<Door>,
     Extension(context): Extension<Arc<Context>>,

@@ -184,8 +184,8 @@ impl Store for Rigged {
         self.memory.members(app, room, which, after, limit).await
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, StoreError> {
-        self.memory.rooms_of(app, user).await
+    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
+        self.memory.rooms_of(app, user, which).await
     }
 
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {

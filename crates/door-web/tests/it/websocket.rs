@@ -108,6 +108,11 @@ impl Socket {
         }
     }
 
+    /// Everything that was pushed so far and not waited for, as text.
+    pub fn pushed(&self) -> String {
+        self.pushes.iter().map(Value::to_string).collect()
+    }
+
     /// The close code, after whatever frames come before it.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
