@@ -4,6 +4,8 @@
 DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 BENCH ?=
+FUZZ ?= 60
+TORTURE ?=
 
 CARGO_TARGET_DIR ?= target
 STARLING_RELEASE := $(CARGO_TARGET_DIR)/release/starling
@@ -16,9 +18,9 @@ STEP := @scripts/step
 # Steps come in their written order and share two cores well enough by themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run dev test bench lint fmt clean \
+.PHONY: help run dev test bench torture fuzz lint fmt clean \
 	need-build need-test build-web build-release build-debug \
-	check-format check-lints check-tidy test-rust test-scripts check-generated test-browser test-docs
+	check-format check-lints check-tidy test-rust test-torture test-scripts check-generated test-browser test-docs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,10 +38,21 @@ bench: need-build ## Measure (BENCH='arguments of the driver')
 
 ## ---- judge
 
-test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
+test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-torture test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
 	@echo 'all tests passed'
 
+torture: need-build build-release ## Clients chat while the server is killed; every promise is checked (TORTURE='--seconds 600 --seed 1')
+	$(STEP) 'Torture' cargo run --locked --release --package starling-torture -- run --binary $(STARLING_RELEASE) $(TORTURE)
+
+test-torture: build-debug build-web ## A short torture, and the proof of its checker
+	$(STEP) 'Torture, short' $(CARGO_TARGET_DIR)/debug/starling-torture run --binary $(STARLING_BIN) --seconds 20 --episode-seconds 8 --faults kill,stop
+	$(STEP) 'A server with planted bugs' cargo build --locked --package server --bin starling-planted --features planted-bugs
+	$(STEP) 'Every planted bug is caught' $(CARGO_TARGET_DIR)/debug/starling-torture mutants --binary $(CARGO_TARGET_DIR)/debug/starling-planted --episode-seconds 5
+
 lint: check-format build-web check-lints build-debug check-tidy ## Only formatting, lints and the tidy checks
+
+fuzz: need-build build-web ## Fuzz the parsers of outside bytes (FUZZ='seconds-for-each targets…')
+	$(STEP) 'Fuzzing' scripts/fuzz $(FUZZ)
 
 fmt: ## Format the Rust code
 	cargo fmt --all

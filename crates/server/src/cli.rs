@@ -272,6 +272,9 @@ pub struct DevArguments {
     /// Also write this many plain messages, to have something to measure · 额外写入的消息数(用于测量)
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=20_000_000))]
     pub messages: u64,
+    /// Also make an open room `crowd` with this many members, to have something to measure · 额外创建的大房间成员数(用于测量)
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(domain::ROOM_MEMBERS_MAX)))]
+    pub members: u32,
     /// Write the data and end instead of serving · 只写入数据,不启动服务
     #[arg(long)]
     pub seed_only: bool,

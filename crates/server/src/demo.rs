@@ -2,6 +2,7 @@
 //! last days. Starting again on the same data adds nothing.
 
 mod clock;
+mod crowd;
 mod load;
 mod people;
 mod script;
@@ -36,16 +37,31 @@ const MINUTE_MS: i64 = 60_000;
 /// How long before now each story ends, in minutes: the rooms of the list were not all quiet since the same minute.
 const ENDS_MINUTES_AGO: &[i64] = &[4, 17, 95, 9, 41, 180, 260];
 
-/// Makes the demo's data, if it is not there, and `messages` plain ones more.
-pub async fn seed(folder: &DataFolder, settings: &Settings, messages: u64) -> Result<()> {
+/// What is made besides the demo's data, to have something to measure.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct More {
+    /// Plain messages, in rooms of their own.
+    pub messages: u64,
+    /// Members of a large room.
+    pub members: u32,
+}
+
+/// Makes the demo's data, if it is not there, and more.
+pub async fn seed(folder: &DataFolder, settings: &Settings, more: More) -> Result<()> {
     let clock = Arc::new(DemoClock::new(SystemClock.now()));
-    let Running { engine, store: _ } = open_at(folder, settings, clock.clone()).await?;
-    let told = tell(&engine, &clock, messages).await;
+    let Running { engine, store } = open_at(folder, settings, clock.clone()).await?;
+    let told = async {
+        let actors = tell(&engine, &clock).await?;
+        let ada = &actors[PEOPLE[0].id];
+        load::write(&engine, ada, more.messages).await?;
+        crowd::gather(&engine, &*store, ada, more.members).await
+    };
+    let told = told.await;
     engine.stop().await;
     told
 }
 
-async fn tell(engine: &Engine, clock: &DemoClock, messages: u64) -> Result<()> {
+async fn tell(engine: &Engine, clock: &DemoClock) -> Result<BTreeMap<&'static str, Actor>> {
     let now = clock.now();
     let mut stories = Vec::new();
     for text in STORIES {
@@ -67,8 +83,7 @@ async fn tell(engine: &Engine, clock: &DemoClock, messages: u64) -> Result<()> {
     for Telling { room, story, seqs, .. } in &telling {
         read_up(engine, &actors, room, story, seqs).await?;
     }
-    let ada = &actors[PEOPLE[0].id];
-    load::write(engine, ada, messages).await
+    Ok(actors)
 }
 
 /// A story that is being told.

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use engine::Engine;
+use engine::{Engine, Health};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use net::Counters;
 use tokio::net::TcpListener;
@@ -86,11 +86,13 @@ pub async fn serve(
 
 async fn ready(State(page): State<Arc<Page>>) -> impl IntoResponse {
     let health = page.engine.health().await;
-    if health.readable && !health.draining {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, if health.draining { "draining\n" } else { "the store does not answer\n" })
-    }
+    let trouble = match health {
+        Health { draining: true, .. } => "draining\n",
+        Health { readable: false, .. } => "the store does not answer\n",
+        Health { writable: false, .. } => "the store does not write\n",
+        Health { .. } => return (StatusCode::OK, "ok\n"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, trouble)
 }
 
 async fn show(State(page): State<Arc<Page>>) -> impl IntoResponse {

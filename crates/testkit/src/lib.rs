@@ -1,6 +1,7 @@
 //! What tests of the engine and of the doors share: a clock moved by hand, and a small world of people who chat.
 
 mod clock;
+pub mod history;
 mod listener;
 mod world;
 

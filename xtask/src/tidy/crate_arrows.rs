@@ -11,22 +11,27 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain",         &[]),
     ("storage",        &["domain"]),
     ("wal-buffer",     &[]),
-    ("storage-sqlite", &["domain", "storage", "wal-buffer"]),
+    ("planted",        &[]),
+    ("storage-sqlite", &["domain", "planted", "storage", "wal-buffer"]),
     ("bus",            &["domain"]),
-    ("engine",         &["bus", "domain", "storage"]),
+    ("engine",         &["bus", "domain", "planted", "storage"]),
     ("wire",           &[]),
     ("net",            &[]),
-    ("door-web",       &["domain", "engine", "net", "wire"]),
+    ("door-web",       &["domain", "engine", "net", "planted", "wire"]),
     ("server",         EVERYTHING_SHIPPED),
     ("testkit",        &["bus", "domain", "engine", "storage", "storage-sqlite"]),
     ("starling-bench", &["testkit", "bus", "domain", "door-web", "engine", "net", "server", "storage",
                          "storage-sqlite", "wire"]),
+    ("fuzz-targets",   &["testkit", "bus", "domain", "door-web", "engine", "net", "server", "storage",
+                         "storage-sqlite", "wire"]),
+    ("starling-fuzz",  &["fuzz-targets"]),
+    ("starling-torture", &["testkit", "wire"]),
     ("xtask",          &[]),
 ];
 
 #[rustfmt::skip]
 const EVERYTHING_SHIPPED: &[&str] =
-    &["bus", "domain", "door-web", "engine", "net", "storage", "storage-sqlite", "wire"];
+    &["bus", "domain", "door-web", "engine", "net", "planted", "storage", "storage-sqlite", "wire"];
 
 /// Tests of any crate may use these too.
 const FOR_TESTS: &[&str] = &["bus", "storage", "testkit"];

@@ -122,6 +122,7 @@ fn data_of_a_newer_version_is_left_alone() {
     let database = rusqlite::Connection::open(folder.path().join("starling.db")).unwrap();
     database.execute("INSERT INTO migration (number, applied_at) VALUES (999, 0)", []).unwrap();
     drop(database);
+    storage_sqlite::seal(folder.path()).unwrap();
     let bytes = std::fs::read(folder.path().join("starling.db")).unwrap();
     let said = admin(folder.path(), &["user", "list"], "").failed();
     assert!(said.contains("schema 999") && said.contains("use a newer program"), "{said}");
