@@ -6,6 +6,7 @@ LISTEN ?= 127.0.0.1:8080
 BENCH ?=
 FUZZ ?= 60
 TORTURE ?=
+SEEDS ?= 10000
 
 CARGO_TARGET_DIR ?= target
 STARLING_RELEASE := $(CARGO_TARGET_DIR)/release/starling
@@ -18,9 +19,9 @@ STEP := @scripts/step
 # Steps come in their written order and share two cores well enough by themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run dev test bench torture fuzz lint fmt clean \
+.PHONY: help run dev test bench torture simulate fuzz lint fmt clean \
 	need-build need-test build-web build-release build-debug \
-	check-format check-lints check-tidy test-rust test-torture test-scripts check-generated test-browser test-docs
+	check-format check-lints check-tidy test-rust test-torture test-faults test-scripts check-generated test-browser test-docs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +39,7 @@ bench: need-build ## Measure (BENCH='arguments of the driver')
 
 ## ---- judge
 
-test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-torture test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
+test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-torture test-faults test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
 	@echo 'all tests passed'
 
 torture: need-build build-release ## Clients chat while the server is killed; every promise is checked (TORTURE='--seconds 600 --seed 1')
@@ -48,6 +49,13 @@ test-torture: build-debug build-web ## A short torture, and the proof of its che
 	$(STEP) 'Torture, short' $(CARGO_TARGET_DIR)/debug/starling-torture run --binary $(STARLING_BIN) --seconds 20 --episode-seconds 8 --faults kill,stop
 	$(STEP) 'A server with planted bugs' cargo build --locked --package server --bin starling-planted --features planted-bugs
 	$(STEP) 'Every planted bug is caught' $(CARGO_TARGET_DIR)/debug/starling-torture mutants --binary $(CARGO_TARGET_DIR)/debug/starling-planted --episode-seconds 5
+
+test-faults: build-debug build-web ## The short form of each fault
+	@scripts/need curl=curl jq=jq xxd=xxd cc=gcc mkfs.ext4=e2fsprogs
+	$(STEP) 'Faults, short' scripts/test-faults
+
+simulate: need-build ## Many seeds of the simulation (SEEDS=100000)
+	$(STEP) 'Simulation' env STARLING_SIM_SEEDS=$(SEEDS) cargo test --locked --release --package engine --test it -- simulation::everything_holds --nocapture
 
 lint: check-format build-web check-lints build-debug check-tidy ## Only formatting, lints and the tidy checks
 
