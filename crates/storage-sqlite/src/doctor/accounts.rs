@@ -9,6 +9,7 @@ use super::{Findings, Rule};
 use crate::error::Fault;
 use crate::key::DeviceKey;
 use crate::packed::unpack_answers;
+use crate::read::accounts as read;
 use crate::rows;
 use crate::words::words_of;
 
@@ -34,11 +35,32 @@ pub(super) fn check_words(db: &Connection, findings: &mut Findings) -> Result<()
     Ok(())
 }
 
-/// No follower is ahead of its app.
+/// Apps, users, passwords and devices can be read, as the store reads them.
+pub(super) fn check_readable(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
+    for app in read::apps(db)? {
+        read::head(db, &app.id)?;
+        let mut users = db.prepare(
+            "SELECT k.id FROM user u JOIN user_key k ON k.key = u.key JOIN app a ON a.key = u.app WHERE a.id = ?",
+        )?;
+        let mut users = users.query([app.id.as_str()])?;
+        while let Some(row) = users.next()? {
+            let id = rows::user_id(row, 0)?;
+            let user = read::users(db, &app.id, std::slice::from_ref(&id)).map(drop);
+            let password = read::password(db, &app.id, &id).map(drop);
+            let devices = read::devices(db, &app.id, &id).map(drop);
+            for fault in [user, password, devices].into_iter().filter_map(Result::err) {
+                findings.add(Rule::Readable, format_args!("user {id} of {}", app.id), fault);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No follower is ahead of its app, and what they have counted are counts.
 pub(super) fn check_followers(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
     let mut statement = db.prepare(
         "SELECT a.id, f.name, f.commit_number, a.head FROM follower f JOIN app a ON a.key = f.app
-         WHERE f.commit_number > a.head",
+         WHERE f.commit_number NOT BETWEEN 0 AND a.head",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -49,6 +71,12 @@ pub(super) fn check_followers(db: &Connection, findings: &mut Findings) -> Resul
             format_args!("{name} of {app}"),
             format_args!("is at {reached}, the app at {head}"),
         );
+    }
+    let mut statement = db.prepare("SELECT app, name FROM counter WHERE amount < 0 OR day NOT BETWEEN 0 AND ?")?;
+    let mut rows = statement.query([u32::MAX])?;
+    while let Some(row) = rows.next()? {
+        let (app, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        findings.add(Rule::Followers, format_args!("{name} of app {app}"), "is no count of a day");
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub enum Rule {
     UserWords,
     /// The windows of client ids can be read and tell of answers that exist.
     Windows,
-    /// Followers have not come further than the app.
+    /// Followers have not come further than the app, and have counted what can be counted.
     Followers,
 }
 
@@ -149,10 +149,11 @@ type Check = fn(&Connection, &mut Findings) -> Result<(), Fault>;
 
 fn examine(db: &Connection) -> Vec<Finding> {
     let mut findings = Findings::default();
-    let checks: [Check; 8] = [
+    let checks: [Check; 9] = [
         pages::check,
         check_integrity,
         check_references,
+        accounts::check_readable,
         accounts::check_words,
         accounts::check_followers,
         accounts::check_windows,

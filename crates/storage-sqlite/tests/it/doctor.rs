@@ -95,7 +95,11 @@ const DAMAGES: &[(Rule, &str)] = &[
     (Rule::Windows, "INSERT INTO device_window SELECT min(key), 77, x'05' FROM device_key"),
     (Rule::Windows, "INSERT INTO device_window SELECT min(key), 77, x'0161000000000000000001ff7f01' FROM device_key"),
     (Rule::Windows, "UPDATE app SET windows_commit = 99999"),
+    (Rule::Readable, "UPDATE device SET refresh_generation = -5"),
+    (Rule::Readable, "UPDATE user SET kind = 'stone'"),
     (Rule::Followers, "UPDATE follower SET commit_number = 99999"),
+    (Rule::Followers, "INSERT INTO counter SELECT key, 1, 'messages', -1 FROM app"),
+    (Rule::Followers, "INSERT INTO counter SELECT key, -1, 'messages', 1 FROM app"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
