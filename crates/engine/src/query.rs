@@ -317,8 +317,17 @@ impl History {
             }
             visible_edits = visible_ranges(&later.room, still, read.1);
         }
-        let mut entries: Vec<Entry> =
-            read.0.into_iter().filter_map(|entry| visible_entry(entry, &visible_edits)).collect();
+        let mut entries = Vec::with_capacity(read.0.len());
+        for entry in read.0 {
+            let edited = entry.edit.is_some();
+            let Some(mut entry) = visible_entry(entry, &visible_edits) else { continue };
+            if edited && entry.edit.is_none() {
+                // The last edit was made while the actor was away; an earlier one may be theirs to see.
+                let store = &engine.inner.store;
+                entry.edit = store.last_edit(&actor.app, &self.room, entry.event.seq, &visible_edits).await?;
+            }
+            entries.push(entry);
+        }
         entries.sort_by_key(|entry| entry.event.seq);
         if gone {
             // How others have reacted since the viewer left is not theirs to see.

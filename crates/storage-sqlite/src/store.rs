@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
-    UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Edit, Entry, PasswordHash, RoomId, Seq, SeqRange, Target,
+    User, UserId,
 };
 use smol_str::SmolStr;
 use storage::{
@@ -214,6 +214,17 @@ impl Store for SqliteStore {
     ) -> Result<(Vec<Entry>, Seq), StoreError> {
         let (app, room, ranges, viewer) = (app.clone(), room.clone(), ranges.to_vec(), viewer.cloned());
         self.readers.read(move |db| entries::entries(db, &app, &room, &ranges, viewer.as_ref())).await
+    }
+
+    async fn last_edit(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        target: Seq,
+        ranges: &[SeqRange],
+    ) -> Result<Option<Edit>, StoreError> {
+        let (app, room, ranges) = (app.clone(), room.clone(), ranges.to_vec());
+        self.readers.read(move |db| entries::last_edit(db, &app, &room, target, &ranges)).await
     }
 
     async fn changed_rooms(

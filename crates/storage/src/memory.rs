@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
-    UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Edit, Entry, PasswordHash, RoomId, Seq, SeqRange, Target,
+    User, UserId,
 };
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
@@ -237,6 +237,16 @@ impl Store for Memory {
                 Some((log.entries(ranges, viewer), log.head.seq))
             })
             .unwrap_or_default())
+    }
+
+    async fn last_edit(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        target: Seq,
+        ranges: &[SeqRange],
+    ) -> Result<Option<Edit>, StoreError> {
+        Ok(self.read(app, |tenant| tenant.rooms.get(room)?.last_edit(target, ranges)))
     }
 
     async fn changed_rooms(

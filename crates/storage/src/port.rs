@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Entry, Event, EventKind,
-    Head, Member, MemberState, PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
+    AccountChange, App, AppId, Changes, ClientId, CommitNumber, Cursors, Device, DeviceId, Edit, Entry, Event,
+    EventKind, Head, Member, MemberState, PasswordHash, Room, RoomId, Seq, SeqRange, Target, Timestamp, User, UserId,
 };
 use smol_str::SmolStr;
 use thiserror::Error;
@@ -376,6 +376,15 @@ pub trait Store: Send + Sync + 'static {
         ranges: &[SeqRange],
         viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError>;
+
+    /// The last edit of a message among those that stand in these ranges: for who may not see the last of all.
+    async fn last_edit(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        target: Seq,
+        ranges: &[SeqRange],
+    ) -> Result<Option<Edit>, StoreError>;
 
     /// The rooms of a user that changed after `since`: joined ones by new events or moved cursors of the user (or of the
     /// peer of a direct room), others by a change of the membership itself. With `since` 0 the rooms left are not told.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, ROOM_MEMBERS_MAX, RoomId, Seq, SeqRange,
-    Target, Timestamp, User, UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Edit, Entry, PasswordHash, ROOM_MEMBERS_MAX, RoomId, Seq,
+    SeqRange, Target, Timestamp, User, UserId,
 };
 use engine::{Clock, SystemClock};
 use smol_str::SmolStr;
@@ -212,6 +212,16 @@ impl Store for Rigged {
     ) -> Result<(Vec<Entry>, Seq), StoreError> {
         self.reads.pass().await;
         self.memory.entries(app, room, ranges, viewer).await
+    }
+
+    async fn last_edit(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        target: Seq,
+        ranges: &[SeqRange],
+    ) -> Result<Option<Edit>, StoreError> {
+        self.memory.last_edit(app, room, target, ranges).await
     }
 
     async fn changed_rooms(

@@ -112,6 +112,33 @@ fn read_edits(db: &Connection, room: RoomKey, keys: [i64; 2]) -> Result<HashMap<
     Ok(edits)
 }
 
+/// The last edit of a message among those in these ranges.
+pub(crate) fn last_edit(
+    db: &Connection,
+    app: &AppId,
+    room: &RoomId,
+    target: Seq,
+    ranges: &[SeqRange],
+) -> Result<Option<Edit>, Fault> {
+    let Some((_, key)) = rooms::find(db, app, room)? else { return Ok(None) };
+    let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ? ORDER BY seq DESC")?;
+    let mut body = db.prepare_cached("SELECT at, kind, body FROM log WHERE key = ?")?;
+    let mut found = edits.query([key.event(target)])?;
+    while let Some(row) = found.next()? {
+        let seq = Seq(row.get(0)?);
+        if !ranges.iter().any(|range| (range.first..=range.last).contains(&seq)) {
+            continue;
+        }
+        let mut event = body.query([key.event(seq)])?;
+        let event = event.next()?.ok_or(Fault::Damaged("an edit is missing"))?;
+        let text = event.get_ref(2)?.as_str().map_err(rows::sqlite)?;
+        if let EventBody::Edit { content: Some(content), .. } = record::decode(event.get(1)?, text)? {
+            return Ok(Some(Edit { seq, at: Timestamp(event.get(0)?), content }));
+        }
+    }
+    Ok(None)
+}
+
 /// The reactions on each message of a range, most used first.
 fn read_reactions(
     db: &Connection,

@@ -195,6 +195,16 @@ impl RoomLog {
         }
     }
 
+    pub(super) fn last_edit(&self, of: Seq, ranges: &[SeqRange]) -> Option<Edit> {
+        let within = |seq: Seq| ranges.iter().any(|range| (range.first..=range.last).contains(&seq));
+        self.events.iter().rev().filter(|later| within(later.seq)).find_map(|later| match &later.body {
+            EventBody::Edit { target, content: Some(content) } if *target == of => {
+                Some(Edit { seq: later.seq, at: later.at, content: content.clone() })
+            }
+            _ => None,
+        })
+    }
+
     fn entry(&self, event: &Event, viewer: Option<&UserId>) -> Entry {
         let edit = self.events.iter().rev().find_map(|later| match &later.body {
             EventBody::Edit { target, content: Some(content) } if *target == event.seq => {

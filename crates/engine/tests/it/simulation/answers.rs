@@ -100,7 +100,7 @@ impl<'a> Window<'a> {
         let seq = entry.event.seq;
         let old = self.truth.edits_of(seq).rfind(|edit| self.truth.step_of(edit.seq) <= self.asked);
         let Some(edit) = &entry.edit else {
-            // Only the last edit is looked up: one out of the viewer's sight hides those before it.
+            // Of a room's last message only the last edit is looked up: one out of the viewer's sight hides those before it.
             let last = self.truth.edits_of(seq).next_back();
             let shown = old.is_none() || last.is_none_or(|last| !self.may_see(last.seq)) || !self.is_settled();
             let gone = self.truth.redacted.contains_key(&seq);
@@ -111,6 +111,8 @@ impl<'a> Window<'a> {
         if written != Some(&said) || !self.may_see(edit.seq) {
             return Err("shows an edit that is not its own or not the viewer's to see".into());
         }
+        let was_written = |edit: &&std::sync::Arc<domain::Event>| self.truth.step_of(edit.seq) <= self.asked;
+        let old = self.truth.edits_of(seq).filter(|edit| self.may_see(edit.seq)).rfind(was_written);
         if old.is_some_and(|old| old.seq > edit.seq) {
             return Err(format!("shows an edit older than {old:?}"));
         }

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    App, AppId, ClientId, CommitNumber, Device, DeviceId, Entry, PasswordHash, RoomId, Seq, SeqRange, Target, User,
-    UserId,
+    App, AppId, ClientId, CommitNumber, Device, DeviceId, Edit, Entry, PasswordHash, RoomId, Seq, SeqRange, Target,
+    User, UserId,
 };
 use smol_str::SmolStr;
 use storage::{
@@ -327,6 +327,16 @@ impl Store for FaultyStore {
         viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError> {
         self.read(self.disk.memory.entries(app, room, ranges, viewer)).await
+    }
+
+    async fn last_edit(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        target: Seq,
+        ranges: &[SeqRange],
+    ) -> Result<Option<Edit>, StoreError> {
+        self.read(self.disk.memory.last_edit(app, room, target, ranges)).await
     }
 
     async fn changed_rooms(

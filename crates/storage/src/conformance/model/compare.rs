@@ -123,6 +123,8 @@ async fn one_room(model: &World, backend: &World, name: &str, people: &[UserId])
         same!(model, backend, entries(app, id, &holes, viewer));
     }
     for seq in 0..=head.0 + 1 {
+        same!(model, backend, last_edit(app, id, Seq(seq), &[range(1, middle)]));
+        same!(model, backend, last_edit(app, id, Seq(seq), &holes));
         same!(model, backend, target(app, id, Seq(seq), &people[usize::try_from(seq % 3).unwrap()]));
     }
 }
