@@ -112,3 +112,24 @@ async fn who_is_invited_and_connects_is_told_nothing_of_the_room() {
     let told: Vec<String> = bobs.messages_until("welcome").await.into_iter().map(|(_, text)| text).collect();
     assert_eq!(told, ["welcome"]);
 }
+
+#[tokio::test]
+async fn who_was_away_sees_the_last_edit_from_before() {
+    let world = World::new().await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let room = ann.group(&[&bob]).await;
+    let joined = SettingsChange { history: Some(HistoryVisibility::Joined), ..SettingsChange::default() };
+    ann.act(&room, Action::Settings(joined)).await.unwrap();
+    let target = ann.say(&room, "first").await;
+    let edit = async |text: &str| {
+        ann.act(&room, Action::Edit { target, content: Content::plain(text) }).await.unwrap();
+    };
+    edit("second").await;
+    bob.act(&room, Action::Leave).await.unwrap();
+    edit("while bob is away").await;
+    ann.act(&room, Action::Invite { user: bob.actor.user.clone() }).await.unwrap();
+    bob.act(&room, Action::Join).await.unwrap();
+    let history = bob.history(&room).await.unwrap();
+    let entry = history.entries.iter().find(|entry| entry.event.seq == target).unwrap();
+    assert_eq!(entry.edit.as_ref().map(|edit| &edit.content), Some(&Content::plain("second")));
+}
