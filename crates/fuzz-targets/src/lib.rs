@@ -8,6 +8,7 @@
 mod config;
 mod database;
 mod door;
+mod forwarded;
 mod frame;
 mod id;
 pub mod mutation;
@@ -34,6 +35,7 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "id", run: id::run, mutations: 20_000 },
+    Target { name: "forwarded", run: forwarded::run, mutations: 20_000 },
     Target { name: "frame", run: frame::run, mutations: 10_000 },
     Target { name: "record", run: record::run, mutations: 20_000 },
     Target { name: "packed", run: packed::run, mutations: 20_000 },

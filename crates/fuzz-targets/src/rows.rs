@@ -32,8 +32,8 @@ const TABLES: &[(&str, &str)] = &[
 /// How much is read of what could be much.
 const READ_MAX: usize = 50;
 
-/// Does what a line says: `table column row value`. The value is `i` and a number, `t` and a text, `x` and bytes in hex, or
-/// `n` for NULL. Tells whether the line meant anything, and the schema allows it.
+/// Does what a line says: `table column row value`. The value is `i` and a number, `t` and a text, `x` and bytes in hex,
+/// `u` and the bytes of a text in hex, or `n` for NULL. Tells whether the line meant anything, and the schema allows it.
 pub(crate) fn change(db: &Connection, line: &[u8]) -> bool {
     let Ok(line) = std::str::from_utf8(line) else { return false };
     let mut words = line.splitn(4, ' ');
@@ -46,9 +46,11 @@ pub(crate) fn change(db: &Connection, line: &[u8]) -> bool {
     if column.is_empty() || !column.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
         return false;
     }
+    // A text that is not one in UTF-8 can't be handed over as such.
+    let as_is = if value.starts_with('u') { "CAST(?1 AS TEXT)" } else { "?1" };
     let (Ok(row), Some(value)) = (row.parse::<u16>(), value_of(value)) else { return false };
     let sql = format!(
-        "UPDATE OR IGNORE {table} SET {column} = ?1 WHERE ({keys}) = (SELECT {keys} FROM {table} ORDER BY {keys} LIMIT 1 OFFSET ?2)"
+        "UPDATE OR IGNORE {table} SET {column} = {as_is} WHERE ({keys}) = (SELECT {keys} FROM {table} ORDER BY {keys} LIMIT 1 OFFSET ?2)"
     );
     db.execute(&sql, (value, row)).is_ok_and(|changed| changed > 0)
 }
@@ -58,7 +60,7 @@ fn value_of(text: &str) -> Option<Value> {
     match kind {
         "i" => rest.parse().ok().map(Value::Integer),
         "t" => Some(Value::Text(rest.to_owned())),
-        "x" => bytes_of(rest).ok().map(Value::Blob),
+        "x" | "u" => bytes_of(rest).ok().map(Value::Blob),
         "n" => Some(Value::Null),
         _ => None,
     }

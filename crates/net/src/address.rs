@@ -68,16 +68,18 @@ pub(crate) fn group(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The client behind trusted proxies: the last address in `X-Forwarded-For` that is not one of them.
-pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> ClientAddress {
+/// The client behind trusted proxies: the last address in `X-Forwarded-For` that is not one of them. What stands before it
+/// may be anything, since the client itself has written it.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> ClientAddress {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = plain(peer);
     if !is_trusted(client) {
         return ClientAddress(client);
     }
-    let values: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+    let values = headers.get_all("x-forwarded-for").into_iter().rev();
+    // As bytes: what the client sent may be no text, and a proxy may have appended its peer to that.
+    for hop in values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b',')) {
+        let Some(address) = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse().ok()) else { break };
         client = plain(address);
         if !is_trusted(client) {
             break;
@@ -88,6 +90,8 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Netwo
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -115,7 +119,7 @@ mod tests {
         let check = |peer: &str, forwarded: &[&'static str], expect: &str| {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append("x-forwarded-for", value.parse().unwrap());
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
             let trusted = ["10.0.0.0/8".parse().unwrap()];
             let client = client_address(peer.parse().unwrap(), &headers, &trusted);
@@ -127,5 +131,8 @@ mod tests {
         check("10.0.0.1", &["9.9.9.9, 2.2.2.2, 10.0.0.7"], "2.2.2.2");
         check("10.0.0.1", &["9.9.9.9", "2.2.2.2"], "2.2.2.2");
         check("10.0.0.1", &["2.2.2.2, nonsense"], "10.0.0.1");
+        // The client sent both values, and the proxy appended to the second.
+        check("10.0.0.1", &["9.9.9.9", "é, 2.2.2.2"], "2.2.2.2");
+        check("10.0.0.1", &["9.9.9.9", "é"], "10.0.0.1");
     }
 }

@@ -13,7 +13,7 @@ mod listener;
 mod options;
 mod stream;
 
-pub use address::{ClientAddress, Network, NetworkError};
+pub use address::{ClientAddress, Network, NetworkError, client_address};
 pub use body::BodyTimeout;
 pub use budget::{Budget, Left};
 pub use counters::Counters;

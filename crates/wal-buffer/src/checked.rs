@@ -230,31 +230,19 @@ pub fn reserve(db: &Connection) {
     }
 }
 
+/// What the file of a database begins with, beside SQLite's page cache and the WAL; `None` if it has no header yet. The
+/// connection may use any VFS.
+pub fn header(db: &Connection) -> Result<Option<[u8; HEADER_BYTES]>, rusqlite::Error> {
+    read_header(file_of(db)?)
+}
+
 /// The numbers of pages in the file of a database that don't hold, at most `limit`, beside SQLite's page cache and the WAL.
 /// The connection may use any VFS. Of a file without checksums, none.
 pub fn broken_pages(db: &Connection, limit: usize) -> Result<Vec<u32>, rusqlite::Error> {
-    let failed = |code: c_int| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
-    let mut pointer: *mut sqlite3_file = ptr::null_mut();
-    // SAFETY: the handle is that of an open connection, which is used by this thread; the operation writes a pointer.
-    let result = unsafe {
-        let out = (&raw mut pointer).cast();
-        sqlite3_file_control(db.handle(), c"main".as_ptr(), SQLITE_FCNTL_FILE_POINTER, out)
-    };
-    // SAFETY: if there is one, it is the connection's file, which is open as long as the connection is.
-    if result != SQLITE_OK || pointer.is_null() || unsafe { (*pointer).pMethods }.is_null() {
-        return Err(failed(if result == SQLITE_OK { SQLITE_IOERR_READ } else { result }));
-    }
-    let file = Inner::of(pointer);
-    let mut header = [0; HEADER_BYTES];
-    let size = u64::try_from(file.size().map_err(failed)?).unwrap_or(0);
-    if size < HEADER_BYTES as u64 {
-        return Ok(Vec::new());
-    }
-    match file.read(&mut header, 0) {
-        SQLITE_OK => {}
-        code => return Err(failed(code)),
-    }
+    let file = file_of(db)?;
+    let Some(header) = read_header(file)? else { return Ok(Vec::new()) };
     let Some(length) = page_bytes(&header).filter(|_| are_checked(&header)) else { return Ok(Vec::new()) };
+    let size = u64::try_from(file.size().map_err(failed)?).unwrap_or(0);
     let (mut page, mut broken) = (vec![0; length], Vec::new());
     for index in 0..size / length as u64 {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
@@ -275,4 +263,34 @@ pub fn broken_pages(db: &Connection, limit: usize) -> Result<Vec<u32>, rusqlite:
         }
     }
     Ok(broken)
+}
+
+fn failed(code: c_int) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+}
+
+/// The file of a connection's database. It may be used as long as the connection is open.
+fn file_of(db: &Connection) -> Result<Inner, rusqlite::Error> {
+    let mut pointer: *mut sqlite3_file = ptr::null_mut();
+    // SAFETY: the handle is that of an open connection, which is used by this thread; the operation writes a pointer.
+    let result = unsafe {
+        let out = (&raw mut pointer).cast();
+        sqlite3_file_control(db.handle(), c"main".as_ptr(), SQLITE_FCNTL_FILE_POINTER, out)
+    };
+    // SAFETY: if there is one, it is the connection's file, which is open as long as the connection is.
+    if result != SQLITE_OK || pointer.is_null() || unsafe { (*pointer).pMethods }.is_null() {
+        return Err(failed(if result == SQLITE_OK { SQLITE_IOERR_READ } else { result }));
+    }
+    Ok(Inner::of(pointer))
+}
+
+fn read_header(file: Inner) -> Result<Option<[u8; HEADER_BYTES]>, rusqlite::Error> {
+    let mut header = [0; HEADER_BYTES];
+    if file.size().map_err(failed)? < HEADER_BYTES as i64 {
+        return Ok(None);
+    }
+    match file.read(&mut header, 0) {
+        SQLITE_OK => Ok(Some(header)),
+        code => Err(failed(code)),
+    }
 }

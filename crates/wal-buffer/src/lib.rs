@@ -35,7 +35,7 @@ pub mod faults;
 mod inner;
 pub mod pages;
 
-pub use checked::{broken_pages, reserve};
+pub use checked::{broken_pages, header, reserve};
 
 use checked::Main;
 use inner::Inner;

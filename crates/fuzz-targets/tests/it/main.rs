@@ -77,4 +77,17 @@ macro_rules! check_targets {
     };
 }
 
-check_targets!(id, frame, record, packed, config, token, page_cursor, rest, websocket, database_rows, backup_file,);
+check_targets!(
+    id,
+    forwarded,
+    frame,
+    record,
+    packed,
+    config,
+    token,
+    page_cursor,
+    rest,
+    websocket,
+    database_rows,
+    backup_file,
+);

@@ -1,4 +1,4 @@
-//! Checks of the file's pages: each has the checksum that it was written with.
+//! Checks of the file's pages: each has the checksum that it was written with, and the first says what SQLite wrote.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,8 +17,17 @@ const WAL_HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 const WAL_PAGE_BYTES_AT: usize = 8;
 const WAL_PAGE_BYTES_MAX: u32 = 65_536;
+/// In the header: who may write the file, and who may read it. 1 without a WAL, 2 with one; SQLite takes anything above for a
+/// file of its future that is not to be written, and its own check passes over that.
+const VERSIONS_AT: std::ops::Range<usize> = 18..20;
 
 pub(super) fn check(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
+    if let Some(header) = wal_buffer::header(db)?
+        && !matches!(header[VERSIONS_AT], [1, 1] | [2, 2])
+    {
+        let versions = &header[VERSIONS_AT];
+        findings.add(Rule::Integrity, "the header", format_args!("has versions {versions:?}, so it can't be written"));
+    }
     let mut broken = wal_buffer::broken_pages(db, PAGES_MAX)?;
     if !broken.is_empty()
         && let Some(database) = db.path()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use storage::Store;
-use storage_sqlite::{OpenError, Rule, doctor};
+use storage_sqlite::{OpenError, Rule, doctor, seal};
 
 use crate::world::{fresh, lively};
 
@@ -97,6 +97,9 @@ const DAMAGES: &[(Rule, &str)] = &[
     (Rule::Windows, "UPDATE app SET windows_commit = 99999"),
     (Rule::Readable, "UPDATE device SET refresh_generation = -5"),
     (Rule::Readable, "UPDATE user SET kind = 'stone'"),
+    (Rule::Readable, "UPDATE store SET epoch = CAST(x'ff' AS TEXT)"),
+    (Rule::Readable, "INSERT INTO counter SELECT key, 1, CAST(x'6dff' AS TEXT), 1 FROM app"),
+    (Rule::Readable, "INSERT INTO follower SELECT key, CAST(x'6dff' AS TEXT), 1 FROM app"),
     (Rule::Followers, "UPDATE follower SET commit_number = 99999"),
     (Rule::Followers, "INSERT INTO counter SELECT key, 1, 'messages', -1 FROM app"),
     (Rule::Followers, "INSERT INTO counter SELECT key, -1, 'messages', 1 FROM app"),
@@ -119,13 +122,10 @@ async fn each_damage_is_found() {
         tested.insert(rule.name());
     }
     // Not by SQL: a page that is no page.
-    let damaged = tempfile::tempdir().unwrap();
-    let mut bytes = healthy;
-    let last_page = bytes.len() - 2048;
-    bytes[last_page..].fill(0x5a);
-    std::fs::write(damaged.path().join("starling.db"), bytes).unwrap();
-    let findings = doctor(damaged.path()).unwrap();
-    assert!(findings.iter().any(|finding| finding.rule == Rule::Integrity), "{findings:?}");
+    let last_page = healthy.len() - 2048;
+    check_bytes(&healthy, |bytes| bytes[last_page..].fill(0x5a));
+    // A version that SQLite doesn't know yet: it would only read the file.
+    check_bytes(&healthy, |bytes| bytes[18] = 3);
     tested.insert(Rule::Integrity.name());
     assert_eq!(tested.len(), 18, "a rule has no test: {tested:?}");
 }
@@ -142,6 +142,21 @@ fn check(healthy: &[u8], rule: Rule, damage: impl Fn(&Connection)) {
     assert!(findings.iter().any(|finding| finding.rule == rule), "{rule:?} not among {findings:?}");
     let told = findings.first().map(ToString::to_string).unwrap_or_default();
     assert!(told.contains(": "), "{told}");
+}
+
+fn check_bytes(healthy: &[u8], damage: impl Fn(&mut [u8])) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = healthy.to_vec();
+    damage(&mut bytes);
+    std::fs::write(folder.path().join("starling.db"), bytes).unwrap();
+    for sealed in [false, true] {
+        // By its checksums, and without their help.
+        if sealed {
+            seal(folder.path()).unwrap();
+        }
+        let findings = doctor(folder.path()).unwrap();
+        assert!(findings.iter().any(|finding| finding.rule == Rule::Integrity), "sealed: {sealed}: {findings:?}");
+    }
 }
 
 #[test]
