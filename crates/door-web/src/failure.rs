@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use engine::EngineError;
+use seldom::Seldom;
 use wire::{Code, FieldError, Problem};
 
 use crate::language::Language;
@@ -39,6 +40,20 @@ impl Failure {
 
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.code.info().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Tells the log of a failure that is not the client's. A mistake of ours is told each time; what fails for everybody as
+    /// long as it lasts, seldom.
+    pub(crate) fn log(&self, request_id: &str) {
+        static FAILED: Seldom = Seldom::new();
+        let code = self.code.info().code;
+        if !self.status().is_server_error() {
+            tracing::debug!(request_id, code, "request refused");
+        } else if self.code == Code::Internal {
+            tracing::warn!(request_id, code, "request failed");
+        } else if let Some(left_out) = FAILED.due() {
+            tracing::warn!(request_id, code, left_out, "request failed");
+        }
     }
 
     /// The failure as it goes out.

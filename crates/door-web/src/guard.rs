@@ -104,9 +104,7 @@ fn with_problem(mut response: Response, context: &Context) -> Response {
             None => return response,
         },
     };
-    if failure.status().is_server_error() {
-        tracing::warn!(request_id = context.request_id, code = failure.code.info().code, "request failed");
-    }
+    failure.log(&context.request_id);
     let problem = failure.problem(&context.request_id, context.language);
     let body = serde_json::to_vec(&problem).expect("a problem is strings and numbers");
     let allow = response.headers_mut().remove(ALLOW);

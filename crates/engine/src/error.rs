@@ -1,6 +1,7 @@
 //! What can go wrong, as far as a door tells it apart.
 
 use domain::Refusal;
+use seldom::Seldom;
 use storage::StoreError;
 use thiserror::Error;
 
@@ -76,7 +77,11 @@ pub enum EngineError {
 
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "store failed");
+        // On a full disk this is every command.
+        static FAILED: Seldom = Seldom::new();
+        if let Some(left_out) = FAILED.due() {
+            tracing::error!(%error, left_out, "store failed");
+        }
         EngineError::Unavailable(error)
     }
 }

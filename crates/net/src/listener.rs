@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::watch;
 
 use crate::address::{group, plain};
@@ -15,6 +15,11 @@ use crate::{Counters, NetOptions};
 
 /// Pause after a failed accept (no file descriptors left): trying at once would only burn the processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Bytes that the system keeps of what a connection is sent before it is on its way. What a peer takes quickly is never so
+/// much; for one that does not read, the system would keep megabytes, which nobody counts, and the doors would learn of
+/// it only then.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
 
 /// A bound listener.
 #[derive(Debug)]
@@ -79,6 +84,20 @@ impl Listener {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
+        if let Err(error) = limit_unsent(&socket) {
+            tracing::debug!(%peer, %error, "no limit of what is not sent yet");
+        }
         tokio::spawn(connection::serve(socket, peer, place, router.clone(), options.clone(), stopping.clone()));
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn limit_unsent(socket: &TcpStream) -> io::Result<()> {
+    socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
+}
+
+/// Elsewhere the system's own limit has to do.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn limit_unsent(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }

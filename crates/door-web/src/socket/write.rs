@@ -37,12 +37,7 @@ pub(super) fn response<T: Serialize>(context: &Context, id: u64, result: &Result
 /// The response to a request that failed. The connection's name and the request's id name it in the log.
 pub(super) fn failed(context: &Context, id: u64, failure: &Failure) -> Utf8Bytes {
     let request_id = format!("{}.{id}", context.request_id);
-    let code = failure.code.info().code;
-    if failure.status().is_server_error() {
-        tracing::warn!(request_id, code, "request failed");
-    } else {
-        tracing::debug!(request_id, code, "request refused");
-    }
+    failure.log(&request_id);
     let error = &failure.problem(&request_id, context.language);
     text(serde_json::to_vec(&Failed { id, error }).expect("a problem is strings and numbers"))
 }

@@ -2,18 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Extension;
 use axum::routing::{get, post};
+use futures_util::stream;
 use http_body_util::BodyExt;
 use net::{BodyTimeout, ClientAddress, Counters, Listener, NetOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -162,12 +165,27 @@ async fn too_many_connections_are_closed_at_once() {
 
 #[tokio::test]
 async fn a_peer_that_takes_nothing_is_cut_off() {
-    let router = Router::new().route("/large", get(async || vec![0_u8; 64 * 1024 * 1024]));
-    let options = NetOptions { write_timeout_ms: 100, ..NetOptions::default() };
+    /// What hyper gathers, and what the system keeps: without a limit megabytes.
+    const TAKEN_BYTES_MAX: usize = 640 * 1024;
+    const CHUNK_BYTES: usize = 4 * 1024;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = taken.clone();
+    let endless = move || async move {
+        let chunks = stream::repeat_with(move || {
+            count.fetch_add(CHUNK_BYTES, Ordering::Relaxed);
+            Ok::<_, Infallible>(vec![0_u8; CHUNK_BYTES])
+        });
+        Body::from_stream(chunks)
+    };
+    let router = Router::new().route("/endless", get(endless));
+    let options = NetOptions { write_timeout_ms: 500, ..NetOptions::default() };
     let listener = Listener::bind("127.0.0.1:0", options).await.unwrap();
     let (address, counters) = (listener.local_addr().unwrap(), listener.counters());
     tokio::spawn(listener.serve(router, std::future::pending()));
-    let _socket = send(address, &get_line("/large", "")).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(address).await.unwrap();
+    socket.write_all(get_line("/endless", "").as_bytes()).await.unwrap();
     let mut look = tokio::time::interval(Duration::from_millis(5));
     let gone = async {
         while counters.accepted() == 0 || counters.open() > 0 {
@@ -175,4 +193,6 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
         }
     };
     timeout(PATIENCE, gone).await.expect("the connection is closed");
+    let taken = taken.load(Ordering::Relaxed);
+    assert!((CHUNK_BYTES..TAKEN_BYTES_MAX).contains(&taken), "{taken} bytes for a peer that takes nothing");
 }

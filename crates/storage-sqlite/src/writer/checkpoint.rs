@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
+use seldom::Seldom;
 
 use crate::connection::open_checkpointer;
 use crate::error::OpenError;
@@ -107,7 +108,13 @@ impl Checkpoints {
 fn run(db: &Connection, mode: &str) -> Option<Progress> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
     let result = db.query_row(&sql, [], |row| Ok(Progress { length: row.get(1)?, moved: row.get(2)? }));
-    result.inspect_err(|error| tracing::warn!(%error, mode, "checkpoint failed")).ok()
+    let failed = |error: &rusqlite::Error| {
+        static FAILED: Seldom = Seldom::new();
+        if let Some(left_out) = FAILED.due() {
+            tracing::warn!(%error, mode, left_out, "checkpoint failed");
+        }
+    };
+    result.inspect_err(failed).ok()
 }
 
 /// The thread, with its connection. It does one pass whenever it is asked, and ends when this is dropped.

@@ -23,6 +23,7 @@ use std::time::Duration;
 use domain::{AppId, ClientId, Content, DeviceId, EventBody};
 use planted::{Bug, planted, planted_each};
 use rusqlite::{Connection, ErrorCode};
+use seldom::Seldom;
 use storage::{Commit, Outcome, StoreError, Unit, Work};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -232,7 +233,10 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "a group could not be written");
+                static FAILED: Seldom = Seldom::new();
+                if let Some(left_out) = FAILED.due() {
+                    tracing::error!(%error, left_out, "a group could not be written");
+                }
                 self.state = None;
                 for answer in answers {
                     let _ = answer.send(Err(error.clone()));
