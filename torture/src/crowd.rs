@@ -177,6 +177,14 @@ impl People {
         Ok(Self { sessions, room: room.to_owned(), next: Arc::default() })
     }
 
+    /// Lets one of them write a message, and gives its seq.
+    pub async fn say(&mut self, bytes: usize) -> anyhow::Result<u64> {
+        let session = self.sessions.first_mut().context("there is somebody")?;
+        let client_id = format!("said-{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let Receipt { seq, .. } = done(session, message(&self.room, client_id, "m".repeat(bytes))).await?;
+        Ok(seq)
+    }
+
     /// Lets them chat: each writes so many messages of some bytes in a second.
     pub async fn chat(&mut self, time: Duration, rate: f64, bytes: usize) -> anyhow::Result<Chat> {
         let sent: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();

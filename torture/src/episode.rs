@@ -43,6 +43,7 @@ struct Sums {
     unknown: u64,
     pushes: u64,
     reads: u64,
+    resyncs: u64,
     deleted_texts: u64,
     broken: BTreeMap<String, u32>,
 }
@@ -119,17 +120,30 @@ fn add(sums: &mut Sums, history: &History) {
             }
             What::Pushed(_) | What::CursorPushed { .. } => sums.pushes += 1,
             What::Read { .. } | What::Connected { .. } => sums.reads += 1,
-            What::Resync => {}
+            What::Resync => sums.resyncs += 1,
         }
     }
 }
 
 fn summarise(run: &Run, seed: u64, took: Duration, sums: &Sums) -> anyhow::Result<()> {
-    let Sums { episodes, faults, calls, done, repeated, refused, unknown, pushes, reads, deleted_texts, broken } = sums;
+    let Sums {
+        episodes,
+        faults,
+        calls,
+        done,
+        repeated,
+        refused,
+        unknown,
+        pushes,
+        reads,
+        resyncs,
+        deleted_texts,
+        broken,
+    } = sums;
     let summary = json!({
         "seed": seed, "faults": run.faults, "seconds": took.as_secs(), "episodes": episodes, "strikes": faults,
         "calls": calls, "acknowledged": done, "recognised_repeats": repeated, "refused": refused, "unknown": unknown,
-        "pushes": pushes, "reads": reads, "deleted_texts_searched_for": deleted_texts, "broken": broken,
+        "pushes": pushes, "reads": reads, "resyncs": resyncs, "deleted_texts_searched_for": deleted_texts, "broken": broken,
     });
     if !run.quiet {
         println!("{}", serde_json::to_string_pretty(&summary)?);

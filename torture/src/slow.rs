@@ -1,4 +1,5 @@
-//! Very many clients that read slowly or never, in the room in which others chat.
+//! Very many clients that read slowly or never, in the room in which others chat. Who reads slowly loses its outbox, is
+//! told to resync, and must know everything as soon as it reads again.
 
 use std::time::Duration;
 
@@ -6,11 +7,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use wire::{Connect, Operation, Receipt, Request};
+use wire::{Connect, Operation, Push, Receipt, Request, Response, SyncAnswer, SyncRequest};
 
 use crate::crowd::{People, Target, connect, done, join};
 use crate::session::sign_in;
@@ -26,6 +28,8 @@ const CONNECTIONS_PER_USER: u32 = 50;
 const RECEIVE_BUFFER_BYTES: u32 = 4_096;
 /// How often a client that reads slowly reads a frame.
 const SLOW_READ_MS: u64 = 1_000;
+/// How long those who read slowly may take to know everything, once they read at once.
+const CAUGHT_UP: Duration = Duration::from_secs(60);
 /// Memory that a client may cost that does not read.
 const CLIENT_KIB_MAX: u64 = 64;
 /// Memory that is no client's.
@@ -47,6 +51,9 @@ pub struct Slow {
     rate: f64,
 }
 
+/// A connection of a client.
+type Client = WebSocketStream<TcpStream>;
+
 /// How a client reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reads {
@@ -55,7 +62,23 @@ enum Reads {
     Never,
 }
 
-/// Three phases: nobody else, as many clients that read, as many that don't. True if the others hardly notice.
+/// What became of a client that read slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Everything was pushed to it.
+    Pushed,
+    /// It was told to resync, did, and knows everything.
+    Resynced,
+    /// The server had enough of it and closed the connection.
+    Closed,
+    /// Pushes were missing, and it was not told.
+    Deceived,
+    /// The last message never came.
+    Behind,
+}
+
+/// Three phases: nobody else, as many clients that read, as many that don't. True if the others hardly notice, and those who
+/// read slowly know everything in the end.
 pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
     let Slow { target, clients, seconds, rate } = slow;
     let time = Duration::from_secs(*seconds);
@@ -70,7 +93,8 @@ pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
     let before = target.resident_kib()?;
     println!("alone                  acks {}; deliveries {}; server {before} KiB", alone.acks, alone.deliveries);
 
-    let readers = enter(target, &tokens, *clients, |_| Reads::AtOnce).await?;
+    let (hurry, hurrying) = watch::channel(None);
+    let readers = enter(target, &tokens, *clients, &hurrying, |_| Reads::AtOnce).await?;
     let reading = people.chat(time, *rate, MESSAGE_BYTES).await?;
     let with_readers = target.resident_kib()?;
     println!(
@@ -80,7 +104,7 @@ pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
     drop(readers);
 
     let kinds = |number| if number % 2 == 0 { Reads::Never } else { Reads::Slowly };
-    let _slow = enter(target, &tokens, *clients, kinds).await?;
+    let mut slow = enter(target, &tokens, *clients, &hurrying, kinds).await?;
     let watch = target.watch();
     let among = people.chat(time, *rate, MESSAGE_BYTES).await?;
     let peak = watch.peak_kib();
@@ -89,10 +113,29 @@ pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
         among.acks, among.deliveries
     );
 
+    let last = people.say(MESSAGE_BYTES).await?;
+    hurry.send_replace(Some(last));
+    let mut ends: Vec<End> = Vec::new();
+    while let Some(end) = slow.join_next().await {
+        ends.extend(end?);
+    }
+    let count = |end: End| ends.iter().filter(|other| **other == end).count();
+    let (pushed, resynced, closed) = (count(End::Pushed), count(End::Resynced), count(End::Closed));
+    println!("of {} who read slowly {pushed} were pushed all, {resynced} resynced, {closed} were closed", ends.len());
+
     let allowed = before.max(with_readers) + u64::from(*clients) * CLIENT_KIB_MAX + REST_KIB_MAX;
     let mut kept = true;
     if !among.acks.at_most_double(&reading.acks) || !among.deliveries.at_most_double(&reading.deliveries) {
         println!("BROKEN: clients that don't read make the others wait more than twice as long as clients that do");
+        kept = false;
+    }
+    if count(End::Deceived) + count(End::Behind) > 0 {
+        let (deceived, behind) = (count(End::Deceived), count(End::Behind));
+        println!("BROKEN: {deceived} lost pushes and were not told, {behind} never came to know the last message");
+        kept = false;
+    }
+    if resynced == 0 {
+        println!("BROKEN: nobody had to resync, so this shows nothing: longer, or with a shorter outbox");
         kept = false;
     }
     if peak > allowed {
@@ -102,24 +145,25 @@ pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
     Ok(kept)
 }
 
-/// Lets clients in; they stay until what is given is dropped.
+/// Lets clients in; they stay until what is given is dropped, or until they are told to hurry and know everything up to a seq.
 async fn enter(
     target: &Target,
     tokens: &[String],
     clients: u32,
+    hurry: &watch::Receiver<Option<u64>>,
     reads: impl Fn(u32) -> Reads,
-) -> anyhow::Result<JoinSet<()>> {
+) -> anyhow::Result<JoinSet<Option<End>>> {
     let mut tasks = JoinSet::new();
     for number in 0..clients {
         let token = &tokens[number as usize % tokens.len()];
         let reads = reads(number);
         let client = open(&target.address, token, reads).await.with_context(|| format!("client {number}"))?;
-        tasks.spawn(stay(client, reads));
+        tasks.spawn(stay(client, reads, hurry.clone()));
     }
     Ok(tasks)
 }
 
-async fn open(address: &str, token: &str, reads: Reads) -> anyhow::Result<WebSocketStream<TcpStream>> {
+async fn open(address: &str, token: &str, reads: Reads) -> anyhow::Result<Client> {
     let socket = TcpSocket::new_v4()?;
     if reads != Reads::AtOnce {
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
@@ -134,14 +178,71 @@ async fn open(address: &str, token: &str, reads: Reads) -> anyhow::Result<WebSoc
     }
 }
 
-async fn stay(mut client: WebSocketStream<TcpStream>, reads: Reads) {
-    if reads == Reads::Never {
-        return std::future::pending().await;
+/// `None` for those of whom nothing is expected.
+async fn stay(mut client: Client, reads: Reads, hurry: watch::Receiver<Option<u64>>) -> Option<End> {
+    match reads {
+        Reads::AtOnce => while let Some(Ok(_)) = client.next().await {},
+        Reads::Never => {
+            let mut hurry = hurry;
+            // An error means that the run is over.
+            let _ = hurry.changed().await;
+        }
+        Reads::Slowly => return Some(read_slowly(client, hurry).await),
     }
-    while let Some(Ok(_)) = client.next().await {
-        if reads == Reads::Slowly {
-            sleep(Duration::from_millis(SLOW_READ_MS)).await;
+    None
+}
+
+/// Reads a frame now and then, and at once when it is to hurry; asks for what changed when it is told to resync.
+async fn read_slowly(mut client: Client, mut hurry: watch::Receiver<Option<u64>>) -> End {
+    // The last event that was pushed, whether the next may leave some out, and the head that a sync told.
+    let (mut pushed, mut may_skip, mut told) = (None, false, None);
+    let (mut resyncs, mut next_id) = (0_u32, 2);
+    loop {
+        let upto = *hurry.borrow();
+        if upto.is_some_and(|upto| pushed.max(told) >= Some(upto)) {
+            return if resyncs > 0 { End::Resynced } else { End::Pushed };
+        }
+        let frame = match upto {
+            Some(_) => match timeout(CAUGHT_UP, client.next()).await {
+                Ok(frame) => frame,
+                Err(_) => return End::Behind,
+            },
+            None => client.next().await,
+        };
+        let Some(Ok(frame)) = frame else { return End::Closed };
+        let Message::Text(text) = frame else { continue };
+        match serde_json::from_str::<Push>(&text) {
+            Ok(Push::Event { event }) if event.room == ROOM => {
+                let expected = pushed.map_or(event.seq, |seq| seq + 1);
+                if event.seq < expected || (event.seq > expected && !may_skip) {
+                    return End::Deceived;
+                }
+                (pushed, may_skip) = (Some(event.seq), false);
+            }
+            Ok(Push::Resync) => {
+                (resyncs, may_skip) = (resyncs + 1, true);
+                let operation = Operation::Sync(SyncRequest { since: None });
+                let Ok(request) = serde_json::to_string(&Request { id: next_id, operation }) else {
+                    return End::Behind;
+                };
+                next_id += 1;
+                if client.send(Message::text(request)).await.is_err() {
+                    return End::Closed;
+                }
+            }
+            Ok(_) => {}
+            Err(_) => told = told.max(head_of(&text)),
+        }
+        if upto.is_none() {
+            // Woken by an error if the run is over, and then the connection ends too.
+            let _ = timeout(Duration::from_millis(SLOW_READ_MS), hurry.changed()).await;
         }
     }
-    // The server has had enough of it.
+}
+
+/// The head of the room in the answer to a sync.
+fn head_of(text: &str) -> Option<u64> {
+    let response: Response = serde_json::from_str(text).ok()?;
+    let sync: SyncAnswer = serde_json::from_value(response.result?).ok()?;
+    sync.rooms.iter().find(|room| room.id == ROOM).map(|room| room.head)
 }
