@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use domain::{Cursors, Event, EventBody, RoomId, Seq, UserId};
+use planted::{Bug, planted};
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::record;
 
@@ -97,6 +98,9 @@ impl Flusher {
             flushed_now: HashMap::new(),
             stuck: stuck.clone(),
         };
+        if planted(Bug::RedoForgotten) {
+            return Ok(flusher);
+        }
         let mut loader = Loader::new(db);
         let mut statement = db.prepare("SELECT key, records FROM redo ORDER BY key")?;
         let mut rows = statement.query([])?;
