@@ -15,6 +15,8 @@ const ATTEMPTS: u64 = 5;
 const BUGS: &[(&str, &[Invariant])] = &[
     ("ack-before-commit",         &[Invariant::AckedIsKept]),
     ("lost-on-kill",              &[Invariant::AckedIsKept]),
+    ("redo-forgotten",            &[Invariant::AckedIsKept]),
+    ("flush-left-out",            &[Invariant::ReadsAreFresh, Invariant::SeqsAreDense, Invariant::AckedIsKept]),
     ("dropped-dedup",             &[Invariant::OncePerClientId]),
     ("dedup-forgotten-on-restart", &[Invariant::OncePerClientId]),
     ("late-removal",              &[Invariant::RemovedSeesNothing]),

@@ -20,6 +20,9 @@ const LIMITS: &str = "--requests-per-second 100000 --requests-burst 100000 --pas
                       --sign-ins-per-minute 100000 --open-requests-per-second 100000 --connections-per-address-max 10000 \
                       --access-token-seconds 86400 --sessions-per-user-max 1000 --shutdown-ms-max 5000 --drain-spread-ms 100";
 
+/// What may wait in the store's memtable, in KiB, from one start to the next: all that is said in an episode, some of it, nothing.
+const MEMTABLES_KIB: [&str; 3] = ["16384", "32", "0"];
+
 /// A server and its data.
 #[derive(Debug)]
 pub struct Server {
@@ -28,6 +31,7 @@ pub struct Server {
     pub data: PathBuf,
     arguments: Vec<String>,
     port: u16,
+    starts: usize,
     child: Option<Child>,
     /// The bug that is at work in a server built with planted bugs.
     planted: Option<String>,
@@ -40,7 +44,15 @@ impl Server {
         // A port that is free now; the server takes it again after each start.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let arguments = LIMITS.split_whitespace().chain(run.serve.split_whitespace()).map(str::to_owned).collect();
-        Ok(Self { binary, data: data.to_owned(), arguments, port, child: None, planted: run.planted.clone() })
+        Ok(Self {
+            binary,
+            data: data.to_owned(),
+            arguments,
+            port,
+            starts: 0,
+            child: None,
+            planted: run.planted.clone(),
+        })
     }
 
     /// Host and port.
@@ -58,6 +70,8 @@ impl Server {
         let mut command = Command::new(&self.binary);
         command.arg("serve").arg("--data").arg(&self.data).args(["--listen", &self.address()]);
         command.args(["--metrics-listen", "off", "--log-level", "error"]).args(&self.arguments);
+        command.args(["--store-memtable-kib", MEMTABLES_KIB[self.starts % MEMTABLES_KIB.len()]]);
+        self.starts += 1;
         if let Some(bug) = &self.planted {
             command.env("STARLING_PLANTED_BUG", bug).stderr(Stdio::null());
         }

@@ -129,6 +129,20 @@ impl EventBody {
         EventBody::Message { content: Some(content), reply_to, redacted_by: None }
     }
 
+    /// How many bytes of content it holds.
+    pub fn content_bytes(&self) -> usize {
+        match self {
+            EventBody::Message { content, .. } | EventBody::Edit { content, .. } => {
+                content.as_ref().map_or(0, Content::bytes)
+            }
+            EventBody::Created { .. }
+            | EventBody::Settings(_)
+            | EventBody::Member { .. }
+            | EventBody::Redaction { .. }
+            | EventBody::Reaction { .. } => 0,
+        }
+    }
+
     /// Whether it counts as a message (for `number` and unread).
     pub fn is_message(&self) -> bool {
         matches!(self, EventBody::Message { .. })
@@ -200,17 +214,7 @@ impl Entry {
 
     /// How many bytes of content it holds, with those of its last edit.
     pub fn content_bytes(&self) -> usize {
-        let own = match &self.event.body {
-            EventBody::Message { content, .. } | EventBody::Edit { content, .. } => {
-                content.as_ref().map_or(0, Content::bytes)
-            }
-            EventBody::Created { .. }
-            | EventBody::Settings(_)
-            | EventBody::Member { .. }
-            | EventBody::Redaction { .. }
-            | EventBody::Reaction { .. } => 0,
-        };
-        own + self.edit.as_ref().map_or(0, |edit| edit.content.bytes())
+        self.event.body.content_bytes() + self.edit.as_ref().map_or(0, |edit| edit.content.bytes())
     }
 
     /// What the message says now, if it is one and is not redacted.

@@ -47,6 +47,10 @@ bugs! {
     AckBeforeCommit = "ack-before-commit",
     /// The WAL that a killed server leaves is thrown away; it is in the database every 20th group only.
     LostOnKill = "lost-on-kill",
+    /// Messages that were committed to the redo log and not flushed to their rooms are forgotten by the start after a kill.
+    RedoForgotten = "redo-forgotten",
+    /// What is no message is written to a room before the messages that wait to be flushed to it.
+    FlushLeftOut = "flush-left-out",
     /// Client ids are not recognised again: a repeat is written a second time.
     DroppedDedup = "dropped-dedup",
     /// Client ids that were used shortly before a kill are forgotten by the start after it.

@@ -8,7 +8,7 @@ use crate::error::Fault;
 use crate::key::{DeviceKey, RoomKey};
 use crate::window::Answer;
 
-const DAMAGED: Fault = Fault::Damaged("a packed list is cut off or malformed");
+pub(crate) const DAMAGED: Fault = Fault::Damaged("a packed list is cut off or malformed");
 
 /// New events of a commit in one room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,17 +90,15 @@ pub(crate) fn pack_answers_of_devices(answers: &[(DeviceKey, Answer)]) -> Vec<u8
 pub(crate) fn unpack_answers_of_devices(mut bytes: &[u8]) -> Result<Vec<(DeviceKey, Answer)>, Fault> {
     let mut answers = Vec::new();
     while !bytes.is_empty() {
-        let device = u32::try_from(take(&mut bytes)?).map_err(|_| DAMAGED)?;
-        answers.push((DeviceKey(device), take_answer(&mut bytes)?));
+        let device = DeviceKey(key(&mut bytes)?);
+        answers.push((device, take_answer(&mut bytes)?));
     }
     Ok(answers)
 }
 
 fn put_answer(bytes: &mut Vec<u8>, answer: &Answer) {
     let Answer { client_id, fingerprint, room, seq, commit } = answer;
-    let id = client_id.as_str().as_bytes();
-    put(bytes, id.len() as u64);
-    bytes.extend_from_slice(id);
+    put_text(bytes, client_id.as_str());
     bytes.extend_from_slice(&fingerprint.to_le_bytes());
     put(bytes, u64::from(room.0));
     put(bytes, seq.0);
@@ -108,25 +106,42 @@ fn put_answer(bytes: &mut Vec<u8>, answer: &Answer) {
 }
 
 fn take_answer(bytes: &mut &[u8]) -> Result<Answer, Fault> {
-    let length = usize::try_from(take(bytes)?).map_err(|_| DAMAGED)?;
-    let (id, rest) = bytes.split_at_checked(length).ok_or(DAMAGED)?;
-    let client_id = std::str::from_utf8(id).ok().and_then(|id| ClientId::new(id).ok()).ok_or(DAMAGED)?;
-    let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(DAMAGED)?;
-    *bytes = rest;
     Ok(Answer {
-        client_id,
-        fingerprint: u64::from_le_bytes(*fingerprint),
+        client_id: ClientId::new(take_text(bytes)?).map_err(|_| DAMAGED)?,
+        fingerprint: take_fingerprint(bytes)?,
         room: room(bytes)?,
         seq: Seq(take(bytes)?),
         commit: CommitNumber(take(bytes)?),
     })
 }
 
-fn room(bytes: &mut &[u8]) -> Result<RoomKey, Fault> {
-    u32::try_from(take(bytes)?).map(RoomKey).map_err(|_| DAMAGED)
+pub(crate) fn take_fingerprint(bytes: &mut &[u8]) -> Result<u64, Fault> {
+    let (fingerprint, rest) = bytes.split_first_chunk::<8>().ok_or(DAMAGED)?;
+    *bytes = rest;
+    Ok(u64::from_le_bytes(*fingerprint))
 }
 
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+pub(crate) fn take_text<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Fault> {
+    let length = usize::try_from(take(bytes)?).map_err(|_| DAMAGED)?;
+    let (text, rest) = bytes.split_at_checked(length).ok_or(DAMAGED)?;
+    *bytes = rest;
+    std::str::from_utf8(text).map_err(|_| DAMAGED)
+}
+
+pub(crate) fn key(bytes: &mut &[u8]) -> Result<u32, Fault> {
+    u32::try_from(take(bytes)?).map_err(|_| DAMAGED)
+}
+
+pub(crate) fn room(bytes: &mut &[u8]) -> Result<RoomKey, Fault> {
+    key(bytes).map(RoomKey)
+}
+
+pub(crate) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number as u8) | 0x80);
         number >>= 7;
@@ -134,7 +149,7 @@ fn put(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-fn take(bytes: &mut &[u8]) -> Result<u64, Fault> {
+pub(crate) fn take(bytes: &mut &[u8]) -> Result<u64, Fault> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first().ok_or(DAMAGED)?;

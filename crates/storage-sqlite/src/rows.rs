@@ -232,11 +232,12 @@ pub(crate) fn load_member(
     Ok(Some(found))
 }
 
-pub(crate) fn load_body(db: &Connection, key: i64) -> Result<Option<EventBody>, Fault> {
-    let mut statement = db.prepare_cached("SELECT kind, body FROM log WHERE key = ?")?;
+pub(crate) fn load_body(db: &Connection, key: i64) -> Result<Option<(CommitNumber, EventBody)>, Fault> {
+    let mut statement = db.prepare_cached("SELECT kind, body, commit_number FROM log WHERE key = ?")?;
     let mut rows = statement.query([key])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(record::decode(row.get(0)?, row.get_ref(1)?.as_str().map_err(sqlite)?)?))
+    let body = record::decode(row.get(0)?, row.get_ref(1)?.as_str().map_err(sqlite)?)?;
+    Ok(Some((CommitNumber(row.get(2)?), body)))
 }
 
 /// An event of a known room.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::error::OpenError;
 
 /// Migrations in order; number 1 is the first. One that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_redo.sql")];
 
 /// The newest schema.
 pub(crate) const SCHEMA: u32 = MIGRATIONS.len() as u32;

@@ -54,7 +54,8 @@ impl SqliteStore {
         make_private(&database_path(&folder))?;
         let (feed, pages_max) = (Arc::<Mutex<Feed>>::default(), Arc::<AtomicU32>::default());
         let writer = Writer::open(folder.clone(), options.clone(), lock, Arc::clone(&feed), Arc::clone(&pages_max))?;
-        let readers = Pool::open(database_path(&folder), options.reader_cache_kib, options.readers)?;
+        let memtable = writer.memtable();
+        let readers = Pool::open(database_path(&folder), memtable, options.reader_cache_kib, options.readers)?;
         let (sender, messages) = mpsc::channel(WAITING_UNITS_MAX);
         std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(messages))?;
         Ok(Self { folder, writer: sender, readers, feed, pages_max, failed_at: Mutex::default() })
@@ -113,21 +114,21 @@ impl Store for SqliteStore {
     }
 
     async fn epoch(&self) -> Result<SmolStr, StoreError> {
-        self.readers.read(accounts::epoch).await
+        self.readers.read(|view| accounts::epoch(view.db)).await
     }
 
     async fn apps(&self) -> Result<Vec<App>, StoreError> {
-        self.readers.read(accounts::apps).await
+        self.readers.read(|view| accounts::apps(view.db)).await
     }
 
     async fn head(&self, app: &AppId) -> Result<CommitNumber, StoreError> {
         let app = app.clone();
-        self.readers.read(move |db| accounts::head(db, &app)).await
+        self.readers.read(move |view| accounts::head(view.db, &app)).await
     }
 
     async fn users(&self, app: &AppId, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let (app, ids) = (app.clone(), ids.to_vec());
-        self.readers.read(move |db| accounts::users(db, &app, &ids)).await
+        self.readers.read(move |view| accounts::users(view.db, &app, &ids)).await
     }
 
     async fn search_users(
@@ -138,38 +139,38 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<FoundUsers, StoreError> {
         let (app, query, after) = (app.clone(), query.to_owned(), after.cloned());
-        self.readers.read(move |db| accounts::search(db, &app, &query, after.as_ref(), limit)).await
+        self.readers.read(move |view| accounts::search(view.db, &app, &query, after.as_ref(), limit)).await
     }
 
     async fn password(&self, app: &AppId, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
         let (app, user) = (app.clone(), user.clone());
-        self.readers.read(move |db| accounts::password(db, &app, &user)).await
+        self.readers.read(move |view| accounts::password(view.db, &app, &user)).await
     }
 
     async fn has_admin(&self, app: &AppId) -> Result<bool, StoreError> {
         let app = app.clone();
-        self.readers.read(move |db| accounts::has_admin(db, &app)).await
+        self.readers.read(move |view| accounts::has_admin(view.db, &app)).await
     }
 
     async fn device(&self, app: &AppId, id: &DeviceId) -> Result<Option<Device>, StoreError> {
         let (app, id) = (app.clone(), id.clone());
-        self.readers.read(move |db| accounts::device(db, &app, &id)).await
+        self.readers.read(move |view| accounts::device(view.db, &app, &id)).await
     }
 
     async fn devices(&self, app: &AppId, user: &UserId) -> Result<Vec<Device>, StoreError> {
         let (app, user) = (app.clone(), user.clone());
-        self.readers.read(move |db| accounts::devices(db, &app, &user)).await
+        self.readers.read(move |view| accounts::devices(view.db, &app, &user)).await
     }
 
     async fn room(&self, app: &AppId, room: &RoomId, users: &[&UserId]) -> Result<Option<RoomSnapshot>, StoreError> {
         let (app, room) = (app.clone(), room.clone());
         let users: Vec<UserId> = users.iter().map(|user| (*user).clone()).collect();
-        self.readers.read(move |db| rooms::snapshot(db, &app, &room, &users)).await
+        self.readers.read(move |view| rooms::snapshot(view, &app, &room, &users)).await
     }
 
     async fn direct_room(&self, app: &AppId, pair: [&UserId; 2]) -> Result<Option<RoomId>, StoreError> {
         let (app, pair) = (app.clone(), pair.map(UserId::clone));
-        self.readers.read(move |db| rooms::direct(db, &app, [&pair[0], &pair[1]])).await
+        self.readers.read(move |view| rooms::direct(view.db, &app, [&pair[0], &pair[1]])).await
     }
 
     async fn members(
@@ -181,17 +182,17 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
         let (app, room, after) = (app.clone(), room.clone(), after.cloned());
-        self.readers.read(move |db| rooms::members(db, &app, &room, which, after.as_ref(), limit)).await
+        self.readers.read(move |view| rooms::members(view, &app, &room, which, after.as_ref(), limit)).await
     }
 
     async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
         let (app, user) = (app.clone(), user.clone());
-        self.readers.read(move |db| rooms::rooms_of(db, &app, &user, which)).await
+        self.readers.read(move |view| rooms::rooms_of(view.db, &app, &user, which)).await
     }
 
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {
         let (app, user, others) = (app.clone(), user.clone(), others.to_vec());
-        self.readers.read(move |db| rooms::share_rooms(db, &app, &user, &others)).await
+        self.readers.read(move |view| rooms::share_rooms(view.db, &app, &user, &others)).await
     }
 
     async fn target(
@@ -202,7 +203,7 @@ impl Store for SqliteStore {
         viewer: &UserId,
     ) -> Result<Option<Target>, StoreError> {
         let (app, room, viewer) = (app.clone(), room.clone(), viewer.clone());
-        self.readers.read(move |db| entries::target(db, &app, &room, seq, &viewer)).await
+        self.readers.read(move |view| entries::target(view, &app, &room, seq, &viewer)).await
     }
 
     async fn entries(
@@ -213,7 +214,7 @@ impl Store for SqliteStore {
         viewer: Option<&UserId>,
     ) -> Result<(Vec<Entry>, Seq), StoreError> {
         let (app, room, ranges, viewer) = (app.clone(), room.clone(), ranges.to_vec(), viewer.cloned());
-        self.readers.read(move |db| entries::entries(db, &app, &room, &ranges, viewer.as_ref())).await
+        self.readers.read(move |view| entries::entries(view, &app, &room, &ranges, viewer.as_ref())).await
     }
 
     async fn last_edit(
@@ -224,7 +225,7 @@ impl Store for SqliteStore {
         ranges: &[SeqRange],
     ) -> Result<Option<Edit>, StoreError> {
         let (app, room, ranges) = (app.clone(), room.clone(), ranges.to_vec());
-        self.readers.read(move |db| entries::last_edit(db, &app, &room, target, &ranges)).await
+        self.readers.read(move |view| entries::last_edit(view.db, &app, &room, target, &ranges)).await
     }
 
     async fn changed_rooms(
@@ -235,27 +236,27 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Changed, StoreError> {
         let (app, user) = (app.clone(), user.clone());
-        self.readers.read(move |db| changed::changed(db, &app, &user, since, limit)).await
+        self.readers.read(move |view| changed::changed(view, &app, &user, since, limit)).await
     }
 
     async fn tallies(&self, app: &AppId, after: CommitNumber) -> Result<Tallies, StoreError> {
         let app = app.clone();
-        self.readers.read(move |db| journal::tallies(db, &app, after)).await
+        self.readers.read(move |view| journal::tallies(view, &app, after)).await
     }
 
     async fn journal(&self, app: &AppId, after: CommitNumber, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
         let app = app.clone();
-        self.readers.read(move |db| journal::journal(db, &app, after, limit)).await
+        self.readers.read(move |view| journal::journal(view.db, &app, after, limit)).await
     }
 
     async fn follower(&self, app: &AppId, name: &str) -> Result<CommitNumber, StoreError> {
         let (app, name) = (app.clone(), name.to_owned());
-        self.readers.read(move |db| journal::follower(db, &app, &name)).await
+        self.readers.read(move |view| journal::follower(view.db, &app, &name)).await
     }
 
     async fn counts(&self, app: &AppId, from_day: u32) -> Result<BTreeMap<(u32, SmolStr), u64>, StoreError> {
         let app = app.clone();
-        self.readers.read(move |db| journal::counts(db, &app, from_day)).await
+        self.readers.read(move |view| journal::counts(view.db, &app, from_day)).await
     }
 
     fn is_writable(&self) -> bool {

@@ -53,6 +53,7 @@ impl Settings {
                 readers: number(from, "store_readers"),
                 writer_cache_kib: number(from, "store_writer_cache_kib"),
                 reader_cache_kib: number(from, "store_reader_cache_kib"),
+                memtable_bytes: number::<usize>(from, "store_memtable_kib") * 1024,
                 ..storage_sqlite::Options::default()
             },
         }

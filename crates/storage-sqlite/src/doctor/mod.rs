@@ -17,6 +17,7 @@ use crate::connection::{database_path, open_unchecked};
 use crate::error::{Fault, OpenError};
 use crate::schema::{SCHEMA, check_schema};
 use crate::store::SqliteStore;
+use crate::writer::show_waiting;
 
 /// Page cache of the connection that examines, in KiB.
 const CACHE_KIB: u32 = 16 * 1024;
@@ -149,9 +150,10 @@ type Check = fn(&Connection, &mut Findings) -> Result<(), Fault>;
 
 fn examine(db: &Connection) -> Vec<Finding> {
     let mut findings = Findings::default();
-    let checks: [Check; 9] = [
+    let checks: [Check; 10] = [
         pages::check,
         check_integrity,
+        check_redo,
         check_references,
         accounts::check_readable,
         accounts::check_words,
@@ -198,6 +200,14 @@ fn check_integrity(db: &Connection, findings: &mut Findings) -> Result<(), Fault
         if line != "ok" {
             findings.add(Rule::Integrity, "the file", line);
         }
+    }
+    Ok(())
+}
+
+/// What groups have brought can be read. From here on it is seen as if it were in `log`, where it will be.
+fn check_redo(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
+    if let Err(fault) = show_waiting(db) {
+        findings.add(Rule::Readable, "redo", fault);
     }
     Ok(())
 }

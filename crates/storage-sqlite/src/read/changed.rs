@@ -12,6 +12,7 @@ use crate::key::{AppKey, RoomKey, UserKey, journal_key};
 use crate::packed::{each_range, each_room};
 use crate::read::{accounts, entries, rooms};
 use crate::rows::{self, UserIds};
+use crate::view::View;
 
 /// Commits that are read before anything else is looked at.
 const COMMITS_FEW: u64 = 16;
@@ -23,12 +24,13 @@ const COMMITS_SHORT: u64 = 256;
 const LOOKED_UP_MAX: usize = 32;
 
 pub(crate) fn changed(
-    db: &Connection,
+    view: View<'_>,
     app: &AppId,
     user: &UserId,
     since: CommitNumber,
     limit: usize,
 ) -> Result<Changed, Fault> {
+    let db = view.db;
     let head = accounts::head(db, app)?;
     let nothing = Changed { rooms: Vec::new(), commit: head, more: false };
     let Some(key) = rows::app_key(db, app)? else { return Ok(nothing) };
@@ -38,8 +40,8 @@ pub(crate) fn changed(
     }
     let skip_left = since == CommitNumber(0);
     let mut changed = match candidates(db, key, user, since, head)? {
-        Candidates::All => of_all(db, user, skip_left)?,
-        Candidates::Some(rooms) => of_some(db, user, &rooms, skip_left)?,
+        Candidates::All => of_all(view, user, skip_left)?,
+        Candidates::Some(rooms) => of_some(view, user, &rooms, skip_left)?,
     };
     changed.retain(|(commit, _)| *commit > since);
     changed.sort_unstable();
@@ -50,7 +52,7 @@ pub(crate) fn changed(
     let mut users = UserIds::default();
     let mut listed = Vec::with_capacity(told);
     for (commit, room) in &changed[..told] {
-        listed.push((*commit, list(db, user, *room, &mut users)?));
+        listed.push((*commit, list(view, user, *room, &mut users)?));
     }
     listed.sort_by(|(a, one), (b, other)| (a, &one.room.id).cmp(&(b, &other.room.id)));
     let rooms = listed.into_iter().map(|(_, room)| room).collect();
@@ -134,38 +136,40 @@ const LOOK: &str = "SELECT m.room, m.state, m.commit_number,
         ORDER BY key DESC LIMIT 1),
     (SELECT commit_number FROM log WHERE key = (m.room << 32) | (1 << 31) | m.slot),
     (SELECT l.commit_number FROM member p JOIN log l ON l.key = (p.room << 32) | (1 << 31) | p.slot
-        WHERE m.peer IS NOT NULL AND p.user = m.peer AND p.room = m.room)
+        WHERE m.peer IS NOT NULL AND p.user = m.peer AND p.room = m.room),
+    m.slot,
+    (SELECT p.slot FROM member p WHERE m.peer IS NOT NULL AND p.user = m.peer AND p.room = m.room)
     FROM member m WHERE m.user = ?";
 
-fn of_all(db: &Connection, user: UserKey, skip_left: bool) -> Result<Vec<(CommitNumber, RoomKey)>, Fault> {
-    let mut statement = db.prepare_cached(LOOK)?;
+fn of_all(view: View<'_>, user: UserKey, skip_left: bool) -> Result<Vec<(CommitNumber, RoomKey)>, Fault> {
+    let mut statement = view.db.prepare_cached(LOOK)?;
     let mut rows = statement.query([user])?;
     let mut changed = Vec::new();
     while let Some(row) = rows.next()? {
-        changed.extend(changed_at(row, skip_left)?);
+        changed.extend(changed_at(view, row, skip_left)?);
     }
     Ok(changed)
 }
 
 fn of_some(
-    db: &Connection,
+    view: View<'_>,
     user: UserKey,
     rooms: &[RoomKey],
     skip_left: bool,
 ) -> Result<Vec<(CommitNumber, RoomKey)>, Fault> {
-    let mut statement = db.prepare_cached(&format!("{LOOK} AND m.room = ?"))?;
+    let mut statement = view.db.prepare_cached(&format!("{LOOK} AND m.room = ?"))?;
     let mut changed = Vec::new();
     for room in rooms {
         let mut rows = statement.query(params![user, room])?;
         if let Some(row) = rows.next()? {
-            changed.extend(changed_at(row, skip_left)?);
+            changed.extend(changed_at(view, row, skip_left)?);
         }
     }
     Ok(changed)
 }
 
 /// The last commit that changed a room for a user, if they have to do with it.
-fn changed_at(row: &Row<'_>, skip_left: bool) -> Result<Option<(CommitNumber, RoomKey)>, Fault> {
+fn changed_at(view: View<'_>, row: &Row<'_>, skip_left: bool) -> Result<Option<(CommitNumber, RoomKey)>, Fault> {
     let own: u64 = row.get(2)?;
     let last = match record::state_of(row.get_ref(1)?.as_str().map_err(rows::sqlite)?)? {
         MemberState::Invited => own,
@@ -173,22 +177,23 @@ fn changed_at(row: &Row<'_>, skip_left: bool) -> Result<Option<(CommitNumber, Ro
         MemberState::Left => own,
         MemberState::Joined => {
             let commits: [Option<u64>; 3] = [row.get(3)?, row.get(4)?, row.get(5)?];
-            commits.into_iter().flatten().max().ok_or(Fault::Damaged("a room has no events"))?
+            let fresh = view.fresh.changed(row.get(0)?, [row.get(6)?, row.get(7)?], view.as_of).map(|commit| commit.0);
+            commits.into_iter().flatten().chain(fresh).max().ok_or(Fault::Damaged("a room has no events"))?
         }
     };
     Ok(Some((CommitNumber(last), row.get(0)?)))
 }
 
-fn list(db: &Connection, user: UserKey, key: RoomKey, users: &mut UserIds) -> Result<ListedRoom, Fault> {
-    let (room, head) = rooms::load(db, key, users)?;
-    let me = rooms::membership(db, user, key, users)?.ok_or(Fault::Damaged("a member is gone"))?;
+fn list(view: View<'_>, user: UserKey, key: RoomKey, users: &mut UserIds) -> Result<ListedRoom, Fault> {
+    let (room, head) = rooms::load(view, key, users)?;
+    let me = rooms::membership(view, user, key, users)?.ok_or(Fault::Damaged("a member is gone"))?;
     let mut last_message = Vec::new();
     if let Some(seq) = head.last_message {
         let range = SeqRange { first: seq, last: seq };
-        entries::read_range(db, (key, &room.id), range, Some(user), users, &mut last_message)?;
+        entries::read_range(view, (key, &room.id), range, Some(user), users, &mut last_message)?;
     }
-    let mut peer = db.prepare_cached("SELECT peer FROM member WHERE user = ? AND room = ?")?;
+    let mut peer = view.db.prepare_cached("SELECT peer FROM member WHERE user = ? AND room = ?")?;
     let peer: Option<UserKey> = peer.query_row(params![user, key], |row| row.get(0))?;
-    let peer = peer.map(|peer| rooms::membership(db, peer, key, users)).transpose()?.flatten();
+    let peer = peer.map(|peer| rooms::membership(view, peer, key, users)).transpose()?.flatten();
     Ok(ListedRoom { room, head, me, last_message: last_message.pop(), peer })
 }

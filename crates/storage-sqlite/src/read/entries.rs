@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::{AppId, Edit, Entry, EventBody, ReactionCount, RoomId, Seq, SeqRange, Target, Timestamp, UserId};
+use domain::{AppId, Edit, Entry, Event, EventBody, ReactionCount, RoomId, Seq, SeqRange, Target, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use smol_str::SmolStr;
 use storage::{READ_BYTES_MAX, record};
@@ -11,24 +11,22 @@ use crate::error::Fault;
 use crate::key::{RoomKey, UserKey, split_event};
 use crate::read::rooms;
 use crate::rows::{self, EVENT, UserIds};
+use crate::view::View;
 
 pub(crate) fn target(
-    db: &Connection,
+    view: View<'_>,
     app: &AppId,
     room: &RoomId,
     seq: Seq,
     viewer: &UserId,
 ) -> Result<Option<Target>, Fault> {
+    let db = view.db;
     let Some((app, room)) = rooms::find(db, app, room)? else { return Ok(None) };
     let key = match seq {
         Seq(1..) if seq <= Seq::MAX => room.event(seq),
         Seq(_) => return Ok(None),
     };
-    let mut statement = db
-        .prepare_cached("SELECT k.id, e.kind, e.body FROM log e JOIN user_key k ON k.key = e.sender WHERE e.key = ?")?;
-    let mut found = statement.query([key])?;
-    let Some(row) = found.next()? else { return Ok(None) };
-    let body = record::decode(row.get(1)?, row.get_ref(2)?.as_str().map_err(rows::sqlite)?)?;
+    let Some((sender, body)) = sender_and_body(view, room, seq)? else { return Ok(None) };
     let my_keys = match rows::user_key(db, app, viewer)? {
         Some(viewer) => rows::load_reactions(db, key, viewer)?,
         None => BTreeSet::new(),
@@ -36,7 +34,7 @@ pub(crate) fn target(
     let mut kinds = db.prepare_cached("SELECT key FROM reaction_count WHERE event = ?")?;
     let kinds = kinds.query_map([key], |row| rows::text(row, 0))?.collect::<Result<_, _>>()?;
     Ok(Some(Target {
-        sender: rows::user_id(row, 0)?,
+        sender,
         is_message: body.is_message(),
         redacted: matches!(body, EventBody::Message { redacted_by: Some(_), .. }),
         my_keys,
@@ -44,16 +42,28 @@ pub(crate) fn target(
     }))
 }
 
+fn sender_and_body(view: View<'_>, room: RoomKey, seq: Seq) -> Result<Option<(UserId, EventBody)>, Fault> {
+    let mut statement = view
+        .db
+        .prepare_cached("SELECT k.id, e.kind, e.body FROM log e JOIN user_key k ON k.key = e.sender WHERE e.key = ?")?;
+    let mut found = statement.query([room.event(seq)])?;
+    let Some(row) = found.next()? else {
+        return Ok(view.fresh_event(room, seq).map(|fresh| (fresh.event.sender.clone(), fresh.event.body.clone())));
+    };
+    let body = record::decode(row.get(1)?, row.get_ref(2)?.as_str().map_err(rows::sqlite)?)?;
+    Ok(Some((rows::user_id(row, 0)?, body)))
+}
+
 pub(crate) fn entries(
-    db: &Connection,
+    view: View<'_>,
     app: &AppId,
     room: &RoomId,
     ranges: &[SeqRange],
     viewer: Option<&UserId>,
 ) -> Result<(Vec<Entry>, Seq), Fault> {
-    let Some((app, key)) = rooms::find(db, app, room)? else { return Ok((Vec::new(), Seq(0))) };
-    let head = rows::load_head(db, key)?.seq;
-    let viewer = viewer.map(|viewer| rows::user_key(db, app, viewer)).transpose()?.flatten();
+    let Some((app, key)) = rooms::find(view.db, app, room)? else { return Ok((Vec::new(), Seq(0))) };
+    let head = view.head(key)?.seq;
+    let viewer = viewer.map(|viewer| rows::user_key(view.db, app, viewer)).transpose()?.flatten();
     let (mut entries, mut users) = (Vec::new(), UserIds::default());
     let mut bytes = 0;
     for range in ranges {
@@ -61,7 +71,7 @@ pub(crate) fn entries(
         if range.first <= last && bytes < READ_BYTES_MAX {
             let range = SeqRange { first: range.first.max(Seq(1)), last };
             let known = entries.len();
-            read_range(db, (key, room), range, viewer, &mut users, &mut entries)?;
+            read_range(view, (key, room), range, viewer, &mut users, &mut entries)?;
             bytes += entries[known..].iter().map(Entry::content_bytes).sum::<usize>();
         }
     }
@@ -70,24 +80,33 @@ pub(crate) fn entries(
 
 /// Adds the entries of a range that lies within the log.
 pub(crate) fn read_range(
-    db: &Connection,
+    view: View<'_>,
     (key, id): (RoomKey, &RoomId),
     range: SeqRange,
     viewer: Option<UserKey>,
     users: &mut UserIds,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Fault> {
+    let db = view.db;
     let keys = [key.event(range.first), key.event(range.last)];
     let mut edits = read_edits(db, key, keys)?;
     let mut reactions = read_reactions(db, keys, viewer)?;
     let mut statement =
         db.prepare_cached(&format!("SELECT {EVENT} FROM log WHERE key BETWEEN ? AND ? ORDER BY key"))?;
     let mut found = statement.query(keys)?;
-    while let Some(row) = found.next()? {
-        let event = rows::event(db, row, id, users)?;
+    let mut last = Seq(range.first.0.saturating_sub(1));
+    let mut entry = |event: Event| {
         let edit = edits.remove(&event.seq);
         let reactions = reactions.remove(&event.seq).unwrap_or_default();
         entries.push(Entry { event, edit, reactions });
+    };
+    while let Some(row) = found.next()? {
+        let event = rows::event(db, row, id, users)?;
+        last = event.seq;
+        entry(event);
+    }
+    for fresh in view.fresh_events(key, last, range.last) {
+        entry(Event::clone(&fresh.event));
     }
     Ok(())
 }

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{AppId, CommitNumber, RoomId, Timestamp};
+use domain::{AppId, CommitNumber, RoomId, Seq, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use smol_str::SmolStr;
 use storage::{JournalEntry, TALLY_COMMITS_MAX, TALLY_EVENTS_MAX, Tallies, Tally, record};
 
 use crate::error::Fault;
-use crate::key::{RoomKey, journal_commit, journal_key};
-use crate::packed::unpack_ranges;
+use crate::key::{RoomKey, journal_commit, journal_key, split_event};
+use crate::packed::{RoomRange, unpack_ranges};
 use crate::rows;
+use crate::view::View;
 
 const LAST_COMMIT: CommitNumber = CommitNumber(u64::MAX);
 
@@ -50,13 +51,16 @@ fn room_id(db: &Connection, room: RoomKey) -> Result<RoomId, Fault> {
     id.ok_or(Fault::Damaged("a room of the journal is missing"))
 }
 
-pub(crate) fn tallies(db: &Connection, app: &AppId, after: CommitNumber) -> Result<Tallies, Fault> {
+pub(crate) fn tallies(view: View<'_>, app: &AppId, after: CommitNumber) -> Result<Tallies, Fault> {
+    let db = view.db;
     let Some(app) = rows::app_key(db, app)? else { return Ok(Tallies::default()) };
     let mut commits =
         db.prepare_cached("SELECT key, at, rooms FROM journal WHERE key > ? AND key <= ? ORDER BY key LIMIT ?")?;
     // Only a membership's kind does not tell all, so nothing else is read than numbers.
     let member = record::kind::MEMBER;
-    let mut events = db.prepare_cached("SELECT kind, iif(kind = ?, body, NULL) FROM log WHERE key BETWEEN ? AND ?")?;
+    let mut events = db.prepare_cached(
+        "SELECT kind, iif(kind = ?, body, NULL), key FROM log WHERE key BETWEEN ? AND ? ORDER BY key",
+    )?;
     let limit = TALLY_COMMITS_MAX + 1;
     let mut found = commits.query(params![journal_key(app, after), journal_key(app, LAST_COMMIT), limit])?;
     let (mut tallies, mut counted) = (Tallies::default(), 0);
@@ -67,11 +71,16 @@ pub(crate) fn tallies(db: &Connection, app: &AppId, after: CommitNumber) -> Resu
         }
         let mut counts = BTreeMap::new();
         for part in unpack_ranges(row.get_ref(2)?.as_blob().map_err(rows::sqlite)?)? {
-            let [first, last] = [part.range.first, part.range.last].map(|seq| part.room.event(seq));
-            let mut found = events.query(params![member, first, last])?;
+            let RoomRange { room, range } = part;
+            let mut found = events.query(params![member, room.event(range.first), room.event(range.last)])?;
+            let mut last = Seq(range.first.0.saturating_sub(1));
             while let Some(event) = found.next()? {
                 let body = event.get_ref(1)?.as_str_or_null().map_err(rows::sqlite)?;
                 *counts.entry(record::event_kind(event.get(0)?, body)?).or_default() += 1;
+                last = split_event(event.get(2)?).1;
+            }
+            for fresh in view.fresh_events(room, last, range.last) {
+                *counts.entry(fresh.event.body.kind()).or_default() += 1;
             }
         }
         counted += counts.values().sum::<u64>();

@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::connection::open_reader;
 use crate::error::{Fault, OpenError};
+use crate::memtable::Current;
+use crate::view::{View, group_of};
 
 /// Reading connections; more reads than connections wait.
 #[derive(Debug, Clone)]
@@ -19,6 +21,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Inner {
     database: PathBuf,
+    memtable: Arc<Current>,
     cache_kib: u32,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
@@ -26,16 +29,21 @@ struct Inner {
 
 impl Pool {
     /// Opens one connection at once, to see that it can be done, and the others when they are needed.
-    pub(crate) fn open(database: PathBuf, cache_kib: u32, readers: usize) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        database: PathBuf,
+        memtable: Arc<Current>,
+        cache_kib: u32,
+        readers: usize,
+    ) -> Result<Self, OpenError> {
         let first = open_reader(&database, cache_kib)?;
         let permits = Arc::new(Semaphore::new(readers.max(1)));
-        Ok(Self { inner: Arc::new(Inner { database, cache_kib, idle: Mutex::new(vec![first]), permits }) })
+        Ok(Self { inner: Arc::new(Inner { database, memtable, cache_kib, idle: Mutex::new(vec![first]), permits }) })
     }
 
     /// Runs a read in one transaction, off the async threads.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(View<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let unavailable = |text: &str| StoreError::Unavailable(text.into());
         let permit = Arc::clone(&self.inner.permits).acquire_owned().await;
@@ -43,7 +51,7 @@ impl Pool {
         let inner = Arc::clone(&self.inner);
         let task = tokio::task::spawn_blocking(move || {
             let db = inner.take()?;
-            let result = read_in_transaction(&db, work);
+            let result = read_in_transaction(&db, &inner.memtable, work);
             // A connection in the middle of something is not lent again.
             if db.is_autocommit() {
                 inner.put(db);
@@ -81,9 +89,22 @@ impl Inner {
     }
 }
 
-fn read_in_transaction<T>(db: &Connection, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-    db.prepare_cached("BEGIN")?.execute([])?;
-    let result = work(db);
-    db.prepare_cached("COMMIT")?.execute([])?;
-    result
+fn read_in_transaction<T>(
+    db: &Connection,
+    current: &Current,
+    work: impl FnOnce(View<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    loop {
+        let pin = current.get().pin();
+        db.prepare_cached("BEGIN")?.execute([])?;
+        let as_of = group_of(db);
+        // A memtable that is another one by now knows a group that failed, and by its number another one may go by now.
+        if as_of.is_ok() && !current.is(pin.memtable()) {
+            db.prepare_cached("COMMIT")?.execute([])?;
+            continue;
+        }
+        let result = as_of.and_then(|as_of| work(View { db, fresh: pin.memtable(), as_of }));
+        db.prepare_cached("COMMIT")?.execute([])?;
+        return result;
+    }
 }

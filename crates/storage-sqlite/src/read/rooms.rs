@@ -7,6 +7,7 @@ use storage::{MemberFilter, Membership, RoomSnapshot};
 use crate::error::Fault;
 use crate::key::{AppKey, RoomKey, UserKey};
 use crate::rows::{self, MEMBER, UserIds};
+use crate::view::View;
 
 /// The keys of an app and a room of it.
 pub(crate) fn find(db: &Connection, app: &AppId, room: &RoomId) -> Result<Option<(AppKey, RoomKey)>, Fault> {
@@ -15,40 +16,40 @@ pub(crate) fn find(db: &Connection, app: &AppId, room: &RoomId) -> Result<Option
 }
 
 pub(crate) fn snapshot(
-    db: &Connection,
+    view: View<'_>,
     app: &AppId,
     room: &RoomId,
     asked: &[UserId],
 ) -> Result<Option<RoomSnapshot>, Fault> {
-    let Some((app, key)) = find(db, app, room)? else { return Ok(None) };
+    let Some((app, key)) = find(view.db, app, room)? else { return Ok(None) };
     let mut users = UserIds::default();
-    let (room, head) = load(db, key, &mut users)?;
+    let (room, head) = load(view, key, &mut users)?;
     let mut members = Vec::with_capacity(asked.len());
     for user in asked {
-        let user = rows::user_key(db, app, user)?;
-        members.push(user.map(|user| membership(db, user, key, &mut users)).transpose()?.flatten());
+        let user = rows::user_key(view.db, app, user)?;
+        members.push(user.map(|user| membership(view, user, key, &mut users)).transpose()?.flatten());
     }
     Ok(Some(RoomSnapshot { room, head, members }))
 }
 
 /// A room that exists, and its head.
-pub(crate) fn load(db: &Connection, key: RoomKey, users: &mut UserIds) -> Result<(Room, Head), Fault> {
-    let room = rows::load_room(db, key, users)?.ok_or(Fault::Damaged("a room is gone"))?;
-    Ok((room, rows::load_head(db, key)?))
+pub(crate) fn load(view: View<'_>, key: RoomKey, users: &mut UserIds) -> Result<(Room, Head), Fault> {
+    let room = rows::load_room(view.db, key, users)?.ok_or(Fault::Damaged("a room is gone"))?;
+    Ok((room, view.head(key)?))
 }
 
 pub(crate) fn membership(
-    db: &Connection,
+    view: View<'_>,
     user: UserKey,
     room: RoomKey,
     users: &mut UserIds,
 ) -> Result<Option<Membership>, Fault> {
-    let Some(member) = rows::load_member(db, user, room, users)? else { return Ok(None) };
-    with_cursors(db, user, room, member).map(Some)
+    let Some(member) = rows::load_member(view.db, user, room, users)? else { return Ok(None) };
+    with_cursors(view, user, room, member).map(Some)
 }
 
-fn with_cursors(db: &Connection, user: UserKey, room: RoomKey, member: Member) -> Result<Membership, Fault> {
-    let (_, cursors) = rows::load_cursors(db, user, room)?.ok_or(Fault::Damaged("a member has no cursors"))?;
+fn with_cursors(view: View<'_>, user: UserKey, room: RoomKey, member: Member) -> Result<Membership, Fault> {
+    let (_, cursors) = view.cursors(user, room)?.ok_or(Fault::Damaged("a member has no cursors"))?;
     Ok(Membership { member, cursors })
 }
 
@@ -64,13 +65,14 @@ pub(crate) fn direct(db: &Connection, app: &AppId, pair: [&UserId; 2]) -> Result
 }
 
 pub(crate) fn members(
-    db: &Connection,
+    view: View<'_>,
     app: &AppId,
     room: &RoomId,
     which: MemberFilter,
     after: Option<&UserId>,
     limit: usize,
 ) -> Result<Vec<Membership>, Fault> {
+    let db = view.db;
     let Some((_, room)) = find(db, app, room)? else { return Ok(Vec::new()) };
     // The states stand in the text, or the index of those who are joined can't be used.
     let (index, states) = match which {
@@ -87,7 +89,7 @@ pub(crate) fn members(
     while let Some(row) = rows.next()? {
         let (mut member, invited_by) = rows::member(row)?;
         member.invited_by = invited_by.map(|key| users.get(db, key)).transpose()?;
-        found.push(with_cursors(db, row.get(7)?, room, member)?);
+        found.push(with_cursors(view, row.get(7)?, room, member)?);
     }
     Ok(found)
 }

@@ -12,6 +12,7 @@ use crate::cache::Generations;
 use crate::error::Fault;
 use crate::key::{AppKey, DeviceKey, RoomKey, Slot, UserKey, check_app_key, member_key};
 use crate::rows::{self, UserIds};
+use crate::view::View;
 
 /// Rooms, with their heads, that are kept (about 400 bytes each).
 const ROOMS_MAX: usize = 32_768;
@@ -150,12 +151,13 @@ impl Caches {
     }
 
     /// A room that exists.
-    pub(super) fn room(&mut self, db: &Connection, name: &RoomName) -> Result<Option<&mut RoomState>, Fault> {
+    pub(super) fn room(&mut self, view: View<'_>, name: &RoomName) -> Result<Option<&mut RoomState>, Fault> {
         if self.rooms.get_mut(name).is_none() {
+            let db = view.db;
             let Some(key) = rows::room_key(db, name.0, &name.1)? else { return Ok(None) };
             let room = rows::load_room(db, key, &mut UserIds::default())?;
             let room = room.ok_or(Fault::Damaged("a room is gone"))?;
-            let head = rows::load_head(db, key)?;
+            let head = view.head(key)?;
             let state = RoomState { key, room, head, facts_moved: false };
             self.rooms.insert(name.clone(), Box::new(state));
         }
@@ -166,13 +168,13 @@ impl Caches {
 /// A member's cursors; `None` for who is no member.
 pub(super) fn cursors_of<'a>(
     cache: &'a mut Generations<i64, CursorState>,
-    db: &Connection,
+    view: View<'_>,
     user: UserKey,
     room: RoomKey,
 ) -> Result<Option<&'a mut CursorState>, Fault> {
     let key = member_key(user, room);
     if cache.get_mut(&key).is_none() {
-        let Some((slot, cursors)) = rows::load_cursors(db, user, room)? else { return Ok(None) };
+        let Some((slot, cursors)) = view.cursors(user, room)? else { return Ok(None) };
         cache.insert(key, CursorState { slot, cursors, moved: false });
     }
     Ok(cache.get_mut(&key))

@@ -11,8 +11,9 @@ use storage::{Commit, MovedCursors};
 use super::State;
 use super::caches::AppState;
 use crate::error::Fault;
-use crate::key::{AppKey, DeviceKey, RoomKey, journal_key};
+use crate::key::{AppKey, DeviceKey, RoomKey, Slot, journal_key};
 use crate::packed::{RoomRange, pack_answers_of_devices, pack_ranges, pack_rooms};
+use crate::redo::CommitKey;
 use crate::window::Answer;
 
 /// The commits of one transaction, in the order in which their apps came.
@@ -49,11 +50,15 @@ pub(super) struct Moved {
     pub(super) user: UserId,
     /// Where the writer keeps them.
     pub(super) member: i64,
-    /// The key of their row.
-    pub(super) row: i64,
+    pub(super) room: RoomKey,
+    pub(super) slot: Slot,
 }
 
 impl AppCommit {
+    pub(super) fn key(&self) -> CommitKey {
+        (self.key, self.number)
+    }
+
     /// Notes new events of a room.
     pub(super) fn append(&mut self, room: RoomKey, first: Seq, last: Seq) {
         if let Some(index) = self.range_of.get(&room) {
@@ -106,7 +111,9 @@ impl Group {
             commit.write_journal(state)?;
         }
         state.windows.flush(&state.db, &state.caches.apps, work, false)?;
-        self.commits.into_iter().map(|commit| commit.write_cursors(state)).collect()
+        let commits = self.commits.into_iter().map(|commit| commit.move_cursors(state)).collect();
+        state.flusher.finish(&state.db)?;
+        commits
     }
 }
 
@@ -129,22 +136,15 @@ impl AppCommit {
         Ok(())
     }
 
-    /// Writes the cursors as they are now, and tells the feed.
-    fn write_cursors(self, state: &mut State) -> Result<Commit, Fault> {
-        let State { db, caches, .. } = state;
-        let mut write = db.prepare_cached(
-            "UPDATE log SET delivered = ?2, read = ?3, number = ?4, commit_number = ?5 WHERE key = ?1",
-        )?;
+    /// Notes the cursors as they are now, and tells the feed.
+    fn move_cursors(self, State { caches, flusher, .. }: &mut State) -> Result<Commit, Fault> {
+        let key = self.key();
         let mut cursors = Vec::with_capacity(self.cursors.len());
-        let mut all_moved = self.cursors;
-        // So that the tree is walked once from left to right.
-        all_moved.sort_unstable_by_key(|(_, moved)| moved.row);
-        for (room, Moved { user, member, row }) in all_moved {
+        for (room, Moved { user, member, room: room_key, slot }) in self.cursors {
             let state = caches.cursors.get_mut(&member).ok_or(Fault::Damaged("moved cursors are gone"))?;
             state.moved = false;
-            let now = state.cursors;
-            write.execute(params![row, now.delivered.0, now.read.0, now.read_messages, now.commit.0])?;
-            cursors.push(MovedCursors { room, user, cursors: now });
+            flusher.move_cursors(key, room_key, slot, state.cursors);
+            cursors.push(MovedCursors { room, user, cursors: state.cursors });
         }
         Ok(Commit {
             app: self.app,

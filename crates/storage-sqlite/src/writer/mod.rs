@@ -8,19 +8,21 @@
 mod account;
 mod caches;
 mod checkpoint;
+mod flush;
 mod follower;
 mod group;
 mod planted_bugs;
 mod room;
 mod windows;
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{AppId, ClientId, Content, DeviceId, EventBody};
+use domain::{AppId, ClientId, DeviceId};
 use planted::{Bug, planted, planted_each};
 use rusqlite::{Connection, ErrorCode};
 use seldom::Seldom;
@@ -30,14 +32,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::caches::Caches;
 use self::checkpoint::Checkpoints;
+use self::flush::Flusher;
+pub(crate) use self::flush::show_waiting;
 use self::group::Group;
 use self::planted_bugs::Early;
 use self::room::Verdict;
 use self::windows::Windows;
 use crate::connection::{database_path, open_writer};
 use crate::error::{Fault, OpenError};
+use crate::key::RoomKey;
+use crate::memtable::{Current, GroupNumber, Memtable};
 use crate::options::Options;
 use crate::scrub::{self, Scrub};
+use crate::view::View;
 
 /// Units in one transaction.
 const GROUP_UNITS_MAX: usize = 1024;
@@ -88,6 +95,8 @@ pub(crate) struct Feed {
 #[derive(Debug)]
 struct State {
     db: Connection,
+    fresh: Arc<Memtable>,
+    flusher: Flusher,
     caches: Caches,
     windows: Windows,
     /// Whether the group that is being written redacts something.
@@ -97,11 +106,25 @@ struct State {
 }
 
 impl State {
-    fn open(folder: &std::path::Path, options: &Options) -> Result<Self, OpenError> {
+    fn open(folder: &Path, options: &Options, stuck: &BTreeSet<RoomKey>) -> Result<Self, OpenError> {
         let db = open_writer(folder, options)?;
-        let windows = Windows::rebuild(&db)?;
+        let mut flusher = Flusher::load(&db, options.memtable_bytes, stuck)?;
+        let fresh = Arc::clone(flusher.memtable());
+        let windows = Windows::rebuild(View { db: &db, fresh: &fresh, as_of: GroupNumber::MAX })?;
+        flusher.leave_alone(windows.damaged());
         let scrub_noted = scrub::is_noted(&db)?;
-        Ok(Self { db, caches: Caches::new(), windows, redacts: false, scrub_noted })
+        Ok(Self { db, fresh, flusher, caches: Caches::new(), windows, redacts: false, scrub_noted })
+    }
+}
+
+impl State {
+    /// Flushes a part of what waits, in a transaction of its own.
+    fn flush_slice(&mut self) -> Result<(), Fault> {
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.flusher.flush_slice(&self.db)?;
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.flusher.committed();
+        Ok(())
     }
 }
 
@@ -110,6 +133,8 @@ pub(crate) struct Writer {
     folder: PathBuf,
     options: Options,
     state: Option<State>,
+    /// What readers take the memtable of `state` from.
+    current: Arc<Current>,
     feed: Arc<Mutex<Feed>>,
     /// Largest size of the database in pages; 0 for no limit of ours.
     pages_max: Arc<AtomicU32>,
@@ -117,6 +142,10 @@ pub(crate) struct Writer {
     checkpoints: Checkpoints,
     /// Something was written since the writer idled last.
     wrote: bool,
+    /// Rooms that turned out to be damaged when a group failed.
+    stuck: BTreeSet<RoomKey>,
+    /// It idles, and there is something to flush still.
+    flushing: bool,
     scrub: Scrub,
     /// The runtime that opened the store, if one did.
     runtime: Option<Handle>,
@@ -138,7 +167,7 @@ impl Writer {
         if planted(Bug::LostOnKill) {
             planted_bugs::throw_wal_away(&folder)?;
         }
-        let state = State::open(&folder, &options)?;
+        let state = State::open(&folder, &options, &BTreeSet::new())?;
         if state.scrub_noted {
             scrub.ask();
         }
@@ -147,16 +176,24 @@ impl Writer {
         Ok(Self {
             folder,
             options,
+            current: Arc::new(Current::new(Arc::clone(&state.fresh))),
             state: Some(state),
             feed,
             pages_max,
             pages_max_set: 0,
             checkpoints,
             wrote: true,
+            stuck: BTreeSet::new(),
+            flushing: false,
             scrub,
             runtime: Handle::try_current().ok(),
             _lock: lock,
         })
+    }
+
+    /// Where readers find what is not in the database yet.
+    pub(crate) fn memtable(&self) -> Arc<Current> {
+        Arc::clone(&self.current)
     }
 
     /// Works until it is told to close or nobody is left to tell it.
@@ -166,18 +203,22 @@ impl Writer {
         loop {
             let first = match &runtime {
                 Ok(runtime) if self.wrote => {
-                    let idle = Duration::from_millis(IDLE_MS);
+                    let idle = Duration::from_millis(if self.flushing { 0 } else { IDLE_MS });
                     let next = async { tokio::time::timeout(idle, messages.recv()).await };
                     match runtime.block_on(next) {
                         Ok(message) => message,
                         Err(_) => {
-                            self.look_when_idle();
+                            self.flushing = self.flush_slice();
+                            if !self.flushing {
+                                self.look_when_idle();
+                            }
                             continue;
                         }
                     }
                 }
                 Ok(_) | Err(_) => messages.blocking_recv(),
             };
+            self.flushing = false;
             let Some(first) = first else { break };
             let (mut jobs, mut recalls) = (Vec::new(), Vec::new());
             let mut bytes = 0;
@@ -237,7 +278,7 @@ impl Writer {
                 if let Some(left_out) = FAILED.due() {
                     tracing::error!(%error, left_out, "a group could not be written");
                 }
-                self.state = None;
+                self.give_up();
                 for answer in answers {
                     let _ = answer.send(Err(error.clone()));
                 }
@@ -268,13 +309,14 @@ impl Writer {
             Some(state) => state,
             None => {
                 self.pages_max_set = 0;
-                let opened = State::open(&self.folder, &self.options);
+                let opened = State::open(&self.folder, &self.options, &self.stuck);
                 let state = opened.map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
                 // The group that failed may have redacted something and reached the disk all the same.
                 if state.scrub_noted && !self.scrub.is_due() {
                     self.scrub.ask();
                     self.wrote = true;
                 }
+                self.current.set(Arc::clone(&state.fresh));
                 state
             }
         };
@@ -335,6 +377,27 @@ impl Writer {
         }
     }
 
+    /// Flushes a part of what waits, if something does. True if it did.
+    fn flush_slice(&mut self) -> bool {
+        let Some(state) = self.state.as_mut().filter(|state| !state.flusher.is_done()) else { return false };
+        let flushed = state.flush_slice();
+        if let Err(error) = &flushed {
+            tracing::error!(%error, "what waits could not be written to its place");
+            let known = self.stuck.len();
+            self.give_up();
+            // Without the room that hinders it, the rest may be written.
+            return self.stuck.len() > known && self.open_state().is_ok();
+        }
+        true
+    }
+
+    /// Throws away what may be wrong after a failure.
+    fn give_up(&mut self) {
+        if let Some(state) = self.state.take() {
+            self.stuck.extend(state.flusher.stuck());
+        }
+    }
+
     fn look_when_idle(&mut self) {
         self.wrote = false;
         let Some(state) = &self.state else { return };
@@ -366,6 +429,7 @@ impl Writer {
     }
 
     fn close(&mut self) {
+        while self.flush_slice() {}
         let Some(state) = &mut self.state else { return };
         if let Err(error) = write_windows(state) {
             tracing::warn!(%error, "windows could not be written while closing");
@@ -410,6 +474,7 @@ fn write_units(state: &mut State, units: Vec<Unit>, early: Early) -> Result<Grou
     }
     early.answer(&outcomes);
     state.db.prepare_cached("COMMIT")?.execute([])?;
+    state.flusher.committed();
     Ok((outcomes, commits))
 }
 
@@ -427,6 +492,12 @@ fn write_unit(state: &mut State, group: &mut Group, unit: Unit) -> Result<Result
         Work::Account(changes) => account::write(state, group, &app, at, &changes).map(Ok),
         Work::Follower(step) => follower::write(state, group, &app, &step).map(Ok),
     }
+}
+
+/// Whether a fault lies in what is stored, whoever has noticed it.
+fn is_damage(fault: &Fault) -> bool {
+    is_local(fault)
+        || matches!(fault, Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt))
 }
 
 /// Whether a fault lies in pages and rows that were read, not in the database's ability to work. After what SQLite itself
@@ -450,25 +521,9 @@ fn write_windows(state: &mut State) -> Result<(), Fault> {
 fn weight(unit: &Unit) -> usize {
     const ROW_BYTES: usize = 200;
     match &unit.work {
-        Work::Room(work) => work.changes.events.iter().map(|event| ROW_BYTES + content_bytes(event)).sum(),
+        Work::Room(work) => work.changes.events.iter().map(|event| ROW_BYTES + event.content_bytes()).sum(),
         Work::Account(changes) => changes.len() * ROW_BYTES,
         Work::Follower(step) => step.counts.len() * ROW_BYTES,
-    }
-}
-
-fn content_bytes(event: &EventBody) -> usize {
-    match event {
-        EventBody::Message { content: Some(Content::Text(text)), .. }
-        | EventBody::Edit { content: Some(Content::Text(text)), .. } => {
-            text.text.len() + text.data.as_ref().map_or(0, |data| data.len())
-        }
-        EventBody::Created { .. }
-        | EventBody::Settings(_)
-        | EventBody::Member { .. }
-        | EventBody::Message { content: None, .. }
-        | EventBody::Edit { content: None, .. }
-        | EventBody::Redaction { .. }
-        | EventBody::Reaction { .. } => 0,
     }
 }
 

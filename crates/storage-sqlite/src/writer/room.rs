@@ -13,11 +13,14 @@ use storage::{FINGERPRINT_FORGOTTEN, Outcome, Receipt, RoomWork, record};
 
 use super::State;
 use super::caches::{AppState, Caches, CursorState, RoomName, RoomState, cursors_of};
+use super::flush::{Flusher, insert_event};
 use super::group::{AppCommit, Group, Moved};
 use super::windows::Windows;
 use crate::error::Fault;
 use crate::key::{AppKey, DeviceKey, RoomKey, Slot, UserKey, member_key, slot_of};
+use crate::memtable::{FreshEvent, GroupNumber, Memtable};
 use crate::rows::{self, UserIds};
+use crate::view::View;
 use crate::window::Answer;
 
 /// Whether work can be written.
@@ -50,18 +53,21 @@ pub(super) fn check(state: &mut State, app: &AppId, work: &RoomWork) -> Result<V
     {
         return Ok(Verdict::Answer(outcome));
     }
-    let State { db, caches, .. } = state;
+    let State { db, fresh, flusher, caches, .. } = state;
     let conflict = Ok(Verdict::Answer(Outcome::Conflict));
     let Some(app) = caches.app(db, app)? else { return conflict };
     let name = (app.key, work.room.clone());
     let expect = &work.changes.expect;
-    match (&work.changes.create, caches.room(db, &name)?) {
+    match (&work.changes.create, caches.room(view(db, fresh), &name)?) {
         (Some(_), Some(_)) | (None, None) => conflict,
         (Some(new), None) => match &new.pair {
             Some(pair) if direct_exists(caches, db, app.key, pair)? => conflict,
             _ => Ok(Verdict::Fits(app)),
         },
         (None, Some(room)) => {
+            if flusher.is_stuck(room.key) {
+                return Err(Fault::Damaged("what waits for the room can't be written to its place"));
+            }
             if room.room.version != expect.version {
                 return conflict;
             }
@@ -81,6 +87,11 @@ pub(super) fn check(state: &mut State, app: &AppId, work: &RoomWork) -> Result<V
             Ok(Verdict::Fits(app))
         }
     }
+}
+
+/// What the writer sees, also in the middle of a group.
+fn view<'a>(db: &'a Connection, fresh: &'a Memtable) -> View<'a> {
+    View { db, fresh, as_of: GroupNumber::MAX }
 }
 
 fn repeat(db: &Connection, answer: &Answer, fingerprint: u64) -> Result<Outcome, Fault> {
@@ -110,7 +121,7 @@ pub(super) fn write(
     work: RoomWork,
 ) -> Result<Outcome, Fault> {
     state.redacts |= work.changes.events.iter().any(|event| matches!(event, EventBody::Redaction { .. }));
-    let State { db, caches, windows, .. } = state;
+    let State { db, fresh, flusher, caches, windows, .. } = state;
     let (app_id, app) = app;
     let name: RoomName = (app.key, work.room);
     if let Some(new) = &work.changes.create {
@@ -125,9 +136,26 @@ pub(super) fn write(
         room.head.seq = room.head.seq.next();
     }
     let first = room.head.seq.next();
-    let mut writing =
-        Writing { db, caches, windows, app: app.key, commit, room: &mut room, actor, cursors_moved: Vec::new() };
     let wrote = !work.changes.events.is_empty();
+    let messages_only = work.changes.events.iter().all(EventBody::is_message);
+    if !messages_only && !planted(Bug::FlushLeftOut) {
+        flusher.flush_room(db, room.key)?;
+    }
+    let view = view(db, fresh);
+    let (room_state, cursors_moved) = (&mut *room, Vec::new());
+    let mut writing = Writing {
+        db,
+        view,
+        flusher,
+        caches,
+        windows,
+        app: app.key,
+        commit,
+        room: room_state,
+        actor,
+        messages_only,
+        cursors_moved,
+    };
     for (index, body) in work.changes.events.into_iter().enumerate() {
         let own = (index == 0).then_some(work.client_id.as_ref()).flatten();
         writing.append(&work.actor, device, own, work.fingerprint, at, body)?;
@@ -196,12 +224,16 @@ fn create_room(
 /// One piece of room work while it is being written.
 struct Writing<'a> {
     db: &'a Connection,
+    view: View<'a>,
+    flusher: &'a mut Flusher,
     caches: &'a mut Caches,
     windows: &'a mut Windows,
     app: AppKey,
     commit: &'a mut AppCommit,
     room: &'a mut RoomState,
     actor: UserKey,
+    /// Whether its events may wait to be written to `log`.
+    messages_only: bool,
     /// Cursors that this group had not moved before.
     cursors_moved: Vec<Moved>,
 }
@@ -226,7 +258,7 @@ impl Writing<'_> {
             number: self.room.head.messages + u64::from(body.is_message()),
             body,
         };
-        self.insert(&event, device, fingerprint)?;
+        let event = self.insert(event, device, fingerprint)?;
         let mut before = None;
         match &event.body {
             EventBody::Member { user, state, .. } => before = self.change_member(&event, user, *state)?,
@@ -238,7 +270,7 @@ impl Writing<'_> {
                 statement.execute(params![self.room.key.event(*target), event.seq.0])?;
             }
             EventBody::Redaction { target, .. } => {
-                redact(self.db, self.windows, self.room.key, *target, event.seq)?;
+                self.redact(*target, event.seq)?;
             }
             EventBody::Reaction { target, keys, .. } => {
                 react(self.db, self.room.key.event(*target), self.actor, keys)?;
@@ -248,32 +280,21 @@ impl Writing<'_> {
         self.room.room.apply(&event.body, before.as_ref());
         self.room.head.apply(&event);
         self.room.facts_moved |= event.body.changes_facts();
-        self.commit.events.push(Arc::new(event));
+        self.commit.events.push(event);
         Ok(())
     }
 
-    fn insert(&mut self, event: &Event, device: DeviceKey, fingerprint: u64) -> Result<(), Fault> {
-        let (kind, body) = record::encode(&event.body);
-        let client_id = event.client_id.as_ref().map(ClientId::as_str);
-        let last_message = if event.body.is_message() { None } else { self.room.head.last_message.map(|seq| seq.0) };
-        let mut statement = self.db.prepare_cached(
-            "INSERT INTO log (key, commit_number, number, at, sender, device, client_id, fingerprint, kind, body,
-             last_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?;
-        statement.execute(params![
-            self.room.key.event(event.seq),
-            event.commit.0,
-            event.number,
-            event.at.0,
-            self.actor,
-            device,
-            client_id,
-            client_id.map(|_| fingerprint.cast_signed()),
-            kind,
-            body,
-            last_message,
-        ])?;
-        Ok(())
+    fn insert(&mut self, event: Event, device: DeviceKey, fingerprint: u64) -> Result<Arc<Event>, Fault> {
+        let event = Arc::new(event);
+        let (sender, group) = (self.actor, self.flusher.group());
+        let fresh = FreshEvent { event: Arc::clone(&event), sender, device, fingerprint, group };
+        if self.messages_only {
+            self.flusher.add_event(self.commit.key(), self.room.key, fresh);
+        } else {
+            let last_message = if event.body.is_message() { None } else { self.room.head.last_message };
+            insert_event(self.db, self.room.key, &fresh, last_message)?;
+        }
+        Ok(event)
     }
 
     /// Folds a membership event in and gives the member as it was before.
@@ -288,7 +309,7 @@ impl Writing<'_> {
             None => None,
         };
         let invited_by = member.invited_by.as_ref().map(|by| self.caches.user(db, self.app, by)).transpose()?;
-        let slot = match cursors_of(&mut self.caches.cursors, db, key, room)? {
+        let slot = match cursors_of(&mut self.caches.cursors, self.view, key, room)? {
             Some(cursors) => cursors.slot,
             None => self.add_cursors(key)?,
         };
@@ -341,14 +362,13 @@ impl Writing<'_> {
         let number = match to.read {
             Some(seq) if seq == head.seq => head.messages,
             Some(seq) if seq > Seq(0) => {
-                let mut statement = self.db.prepare_cached("SELECT number FROM log WHERE key = ?")?;
-                let number = statement.query_row([self.room.key.event(seq)], |row| row.get(0)).optional()?;
+                let number = self.view.number(self.room.key, seq)?;
                 number.ok_or(Fault::Damaged("an event of a room is missing"))?
             }
             Some(_) | None => 0,
         };
         if planted(Bug::CursorMovedBack)
-            && let Some(state) = cursors_of(&mut self.caches.cursors, self.db, self.actor, self.room.key)?
+            && let Some(state) = cursors_of(&mut self.caches.cursors, self.view, self.actor, self.room.key)?
         {
             forget_place(&mut state.cursors, to);
         }
@@ -357,10 +377,49 @@ impl Writing<'_> {
 
     fn move_cursors(&mut self, user: &UserId, key: UserKey, to: CursorMove, number: u64) -> Result<(), Fault> {
         let (commit, room) = (self.commit.number, self.room.key);
-        let Some(state) = cursors_of(&mut self.caches.cursors, self.db, key, room)? else { return Ok(()) };
+        let Some(state) = cursors_of(&mut self.caches.cursors, self.view, key, room)? else { return Ok(()) };
         if state.cursors.apply(to, number, commit) && !std::mem::replace(&mut state.moved, true) {
-            let row = room.cursors(state.slot);
-            self.cursors_moved.push(Moved { user: user.clone(), member: member_key(key, room), row });
+            let (slot, member) = (state.slot, member_key(key, room));
+            self.cursors_moved.push(Moved { user: user.clone(), member, room, slot });
+        }
+        Ok(())
+    }
+
+    /// Takes a message's content away, wherever it stands, and its reactions.
+    ///
+    /// No hash of it is kept either. Its commands are still known by their client ids.
+    fn redact(&mut self, target: Seq, redaction: Seq) -> Result<(), Fault> {
+        let (db, room) = (self.db, self.room.key);
+        let key = room.event(target);
+        let Some((commit, EventBody::Message { content, reply_to, .. })) = rows::load_body(db, key)? else {
+            return Ok(());
+        };
+        self.flusher.erase(db, (self.app, commit), room, target)?;
+        let content = if planted(Bug::BodyKeptAfterRedaction) { content } else { None };
+        self.strip(target, &EventBody::Message { content, reply_to, redacted_by: Some(redaction) })?;
+        let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ?")?;
+        for seq in edits.query_map([key], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()? {
+            self.strip(Seq(seq), &EventBody::Edit { target, content: None })?;
+        }
+        db.prepare_cached("DELETE FROM reaction WHERE event = ?")?.execute([key])?;
+        db.prepare_cached("DELETE FROM reaction_count WHERE event = ?")?.execute([key])?;
+        Ok(())
+    }
+
+    /// Writes an event that is in `log` anew.
+    fn strip(&mut self, seq: Seq, body: &EventBody) -> Result<(), Fault> {
+        let (db, room) = (self.db, self.room.key);
+        let mut strip = db.prepare_cached(
+            "UPDATE log SET body = ?, fingerprint = iif(client_id IS NULL, NULL, ?) WHERE key = ? RETURNING device, client_id",
+        )?;
+        let values = params![record::encode(body).1, FINGERPRINT_FORGOTTEN.cast_signed(), room.event(seq)];
+        let client_id = |row: &rusqlite::Row<'_>| match row.get_ref(1)? {
+            ValueRef::Null => Ok(None),
+            _ => rows::client_id(row, 1).map(Some),
+        };
+        let by = strip.query_row(values, |row| Ok((row.get(0)?, client_id(row)?))).optional()?;
+        if let Some((device, Some(client_id))) = by {
+            self.windows.forget_fingerprint(db, device, &client_id, (room, seq))?;
         }
         Ok(())
     }
@@ -389,40 +448,6 @@ fn write_facts(db: &Connection, state: &RoomState) -> Result<(), Fault> {
 
 fn whole(seq: Seq) -> CursorMove {
     CursorMove { delivered: Some(seq), read: Some(seq) }
-}
-
-/// Takes a message's content away, wherever it stands, and its reactions.
-///
-/// No hash of it is kept either. Its commands are still known by their client ids.
-fn redact(db: &Connection, windows: &mut Windows, room: RoomKey, target: Seq, redaction: Seq) -> Result<(), Fault> {
-    let key = room.event(target);
-    let Some(EventBody::Message { content, reply_to, .. }) = rows::load_body(db, key)? else { return Ok(()) };
-    let content = if planted(Bug::BodyKeptAfterRedaction) { content } else { None };
-    let stripped = EventBody::Message { content, reply_to, redacted_by: Some(redaction) };
-    let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ?")?;
-    let edits = edits.query_map([key], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
-    let mut strip = db.prepare_cached(
-        "UPDATE log SET body = ?, fingerprint = iif(client_id IS NULL, NULL, ?) WHERE key = ? RETURNING device, client_id",
-    )?;
-    let mut strip = |seq: Seq, body: &EventBody| -> Result<(), Fault> {
-        let values = params![record::encode(body).1, FINGERPRINT_FORGOTTEN.cast_signed(), room.event(seq)];
-        let client_id = |row: &rusqlite::Row<'_>| match row.get_ref(1)? {
-            ValueRef::Null => Ok(None),
-            _ => rows::client_id(row, 1).map(Some),
-        };
-        let by = strip.query_row(values, |row| Ok((row.get(0)?, client_id(row)?))).optional()?;
-        if let Some((device, Some(client_id))) = by {
-            windows.forget_fingerprint(db, device, &client_id, (room, seq))?;
-        }
-        Ok(())
-    };
-    strip(target, &stripped)?;
-    for seq in edits {
-        strip(Seq(seq), &EventBody::Edit { target, content: None })?;
-    }
-    db.prepare_cached("DELETE FROM reaction WHERE event = ?")?.execute([key])?;
-    db.prepare_cached("DELETE FROM reaction_count WHERE event = ?")?.execute([key])?;
-    Ok(())
 }
 
 /// Replaces a user's set of reactions and corrects the counts.

@@ -4,7 +4,7 @@
 //! it. `app.windows_commit` says up to which commit the rows are complete; what came later is read from the events of
 //! the journal's tail, which this interval keeps short.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use domain::{AppId, ClientId, CommitNumber, Seq};
 use planted::{Bug, planted};
@@ -12,11 +12,14 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::caches::AppState;
+use super::is_damage;
 use crate::cache::Generations;
 use crate::error::Fault;
 use crate::key::{AppKey, DeviceKey, RoomKey, journal_key, split_event};
-use crate::packed::{pack_answers, unpack_answers, unpack_answers_of_devices, unpack_ranges};
+use crate::memtable::FreshEvent;
+use crate::packed::{RoomRange, pack_answers, unpack_answers, unpack_answers_of_devices, unpack_ranges};
 use crate::rows;
+use crate::view::View;
 use crate::window::{Answer, DeviceWindow};
 
 /// Events and commits after which a window is written that has grown.
@@ -48,58 +51,48 @@ pub(super) struct Windows {
     rewrite: Vec<DeviceKey>,
     work: u64,
     noted_at_work: u64,
+    damaged: BTreeSet<RoomKey>,
 }
 
 impl Windows {
     /// The windows as they were when the last commit was written.
-    pub(super) fn rebuild(db: &Connection) -> Result<Self, Fault> {
+    pub(super) fn rebuild(view: View<'_>) -> Result<Self, Fault> {
         let mut windows = Self {
             windows: Generations::new(WINDOWS_MAX),
             waiting: VecDeque::new(),
             rewrite: Vec::new(),
             work: 0,
             noted_at_work: 0,
+            damaged: BTreeSet::new(),
         };
         if planted(Bug::DedupForgottenOnRestart) {
             return Ok(windows);
         }
-        let mut apps = db.prepare("SELECT key, head, windows_commit FROM app")?;
+        let mut apps = view.db.prepare("SELECT key, head, windows_commit FROM app")?;
         let mut apps = apps.query([])?;
         while let Some(app) = apps.next()? {
-            windows.read_tail(db, app.get(0)?, CommitNumber(app.get(2)?), CommitNumber(app.get(1)?))?;
+            windows.read_tail(view, app.get(0)?, CommitNumber(app.get(2)?), CommitNumber(app.get(1)?))?;
         }
         Ok(windows)
     }
 
-    fn read_tail(
-        &mut self,
-        db: &Connection,
-        app: AppKey,
-        after: CommitNumber,
-        head: CommitNumber,
-    ) -> Result<(), Fault> {
+    fn read_tail(&mut self, view: View<'_>, app: AppKey, after: CommitNumber, head: CommitNumber) -> Result<(), Fault> {
+        let db = view.db;
         let mut journal =
             db.prepare_cached("SELECT rooms, answers FROM journal WHERE key > ? AND key <= ? ORDER BY key")?;
-        let mut events = db.prepare_cached(
-            "SELECT key, commit_number, device, client_id, fingerprint FROM log WHERE key BETWEEN ? AND ?",
-        )?;
         let mut commits = journal.query([journal_key(app, after), journal_key(app, head)])?;
         while let Some(commit) = commits.next()? {
             self.work += 1;
             for range in unpack_ranges(commit.get_ref(0)?.as_blob().map_err(rows::sqlite)?)? {
-                let keys = [range.room.event(range.range.first), range.room.event(range.range.last)];
-                let mut found = events.query(keys)?;
-                while let Some(row) = found.next()? {
-                    self.work += 1;
-                    if matches!(row.get_ref(3)?, ValueRef::Null) {
-                        continue;
+                match answers_of(view, range) {
+                    Ok(answers) => {
+                        self.work += range.range.last.0 - range.range.first.0 + 1;
+                        for (device, answer) in answers {
+                            self.remember_later(db, app, device, answer)?;
+                        }
                     }
-                    let (room, seq) = split_event(row.get(0)?);
-                    let fingerprint = row.get::<_, i64>(4)?.cast_unsigned();
-                    let commit = CommitNumber(row.get(1)?);
-                    let answer = Answer { client_id: rows::client_id(row, 3)?, fingerprint, room, seq, commit };
-                    let device = row.get(2)?;
-                    self.remember_later(db, app, device, answer)?;
+                    Err(fault) if is_damage(&fault) => drop(self.damaged.insert(range.room)),
+                    Err(fault) => return Err(fault),
                 }
             }
             for (device, answer) in unpack_answers_of_devices(commit.get_ref(1)?.as_blob().map_err(rows::sqlite)?)? {
@@ -107,6 +100,11 @@ impl Windows {
             }
         }
         Ok(())
+    }
+
+    /// Rooms of which it is not known any more which client ids were used in them.
+    pub(super) fn damaged(&self) -> &BTreeSet<RoomKey> {
+        &self.damaged
     }
 
     /// Remembers what came after the window's rows were written; they hold everything up to that commit. What a device
@@ -245,6 +243,30 @@ impl Windows {
     }
 }
 
+/// The client ids that stand in some events, with their devices.
+fn answers_of(view: View<'_>, RoomRange { room, range }: RoomRange) -> Result<Vec<(DeviceKey, Answer)>, Fault> {
+    let mut statement = view.db.prepare_cached(
+        "SELECT key, commit_number, device, client_id, fingerprint FROM log WHERE key BETWEEN ? AND ? ORDER BY key",
+    )?;
+    let mut found = statement.query([room.event(range.first), room.event(range.last)])?;
+    let (mut answers, mut last) = (Vec::new(), Seq(range.first.0.saturating_sub(1)));
+    while let Some(row) = found.next()? {
+        let (_, seq) = split_event(row.get(0)?);
+        last = seq;
+        if !matches!(row.get_ref(3)?, ValueRef::Null) {
+            let fingerprint = row.get::<_, i64>(4)?.cast_unsigned();
+            let (client_id, commit) = (rows::client_id(row, 3)?, CommitNumber(row.get(1)?));
+            answers.push((row.get(2)?, Answer { client_id, fingerprint, room, seq, commit }));
+        }
+    }
+    for FreshEvent { event, device, fingerprint, .. } in view.fresh_events(room, last, range.last) {
+        if let Some(client_id) = event.client_id.clone() {
+            answers.push((device, Answer { client_id, fingerprint, room, seq: event.seq, commit: event.commit }));
+        }
+    }
+    Ok(answers)
+}
+
 /// Whether there is such a device still.
 fn lives(db: &Connection, device: DeviceKey) -> Result<bool, Fault> {
     Ok(db.prepare_cached("SELECT 1 FROM device WHERE key = ?")?.exists([device])?)
@@ -275,6 +297,7 @@ mod tests {
     use storage::WINDOW_ENTRIES_MAX;
 
     use super::*;
+    use crate::memtable::{GroupNumber, Memtable};
     use crate::schema::migrate;
 
     const DEVICES: u64 = 3;
@@ -293,7 +316,8 @@ mod tests {
         for device in 0..DEVICES {
             db.execute(sql, [device]).unwrap();
         }
-        let mut windows = Windows::rebuild(&db).unwrap();
+        let fresh = Memtable::new(GroupNumber(0));
+        let mut windows = Windows::rebuild(View { db: &db, fresh: &fresh, as_of: GroupNumber::MAX }).unwrap();
         let app = AppKey(1);
         for n in 1..=count {
             let (seq, commit) = (Seq(n), CommitNumber(n));
@@ -303,7 +327,7 @@ mod tests {
             windows.tidy();
         }
         windows.flush(&db, &HashMap::new(), 0, true).unwrap();
-        let mut rebuilt = Windows::rebuild(&db).unwrap();
+        let mut rebuilt = Windows::rebuild(View { db: &db, fresh: &fresh, as_of: GroupNumber::MAX }).unwrap();
         for n in 1..=count {
             let device = DeviceKey((n % DEVICES) as u32);
             let expected = windows.recall(&db, device, &id(n)).unwrap();

@@ -1,15 +1,45 @@
-//! The suite that every backend passes.
+//! The suite that every backend passes: with a memtable that is never full in it, with one in which nothing may wait, and
+//! with one in which some rooms wait for their turn.
 
 use std::sync::Arc;
 
 use storage::Store;
-use storage_sqlite::{Options, SqliteStore};
 use tempfile::TempDir;
 
-async fn make() -> (Arc<dyn Store>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path(), &Options::default()).unwrap();
-    (Arc::new(store), folder)
+use crate::world::{fresh, fresh_with};
+
+/// A few messages.
+const FEW_BYTES: usize = 4_000;
+
+mod by_default {
+    use super::*;
+
+    async fn make() -> (Arc<dyn Store>, TempDir) {
+        let (store, folder) = fresh();
+        (store, folder)
+    }
+
+    storage::conformance!(make);
 }
 
-storage::conformance!(make);
+mod nothing_waits {
+    use super::*;
+
+    async fn make() -> (Arc<dyn Store>, TempDir) {
+        let (store, folder) = fresh_with(0);
+        (store, folder)
+    }
+
+    storage::conformance!(make);
+}
+
+mod rooms_take_turns {
+    use super::*;
+
+    async fn make() -> (Arc<dyn Store>, TempDir) {
+        let (store, folder) = fresh_with(FEW_BYTES);
+        (store, folder)
+    }
+
+    storage::conformance!(make);
+}

@@ -33,17 +33,17 @@ async fn a_newer_database_is_refused() {
     store.close().await;
     let db = Connection::open(folder.path().join("starling.db")).unwrap();
     let known: u32 = db.query_row("SELECT max(number) FROM migration", [], |row| row.get(0)).unwrap();
-    assert_eq!(known, 1);
+    assert_eq!(known, 2);
     db.execute("INSERT INTO migration (number, applied_at) VALUES (999, 0)", []).unwrap();
     drop(db);
     seal(folder.path()).unwrap();
     let before = bytes_of(folder.path());
     let opened = SqliteStore::open(folder.path(), &Options::default());
     let error = opened.unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 999, known: 1 }), "{error:?}");
+    assert!(matches!(error, OpenError::Newer { found: 999, known: 2 }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the database has schema 999, this program knows schemas up to 1: use a newer program"
+        "the database has schema 999, this program knows schemas up to 2: use a newer program"
     );
     assert!(matches!(doctor(folder.path()), Err(OpenError::Newer { .. })));
     assert!(bytes_of(folder.path()) == before, "it is left as it was");

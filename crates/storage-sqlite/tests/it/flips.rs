@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use storage::{Store, StoreError};
+use storage::conformance::world::say;
+use storage::{Outcome, Store, StoreError};
 use storage_sqlite::{Options, SqliteStore, doctor};
 
 use crate::story::{differences, read_all, told_in, world_of};
-use crate::world::{fresh, open, send_as};
+use crate::world::{fresh, on, open, send_as};
 
 /// Pages for each of which there is one flip in the short form.
 const PAGES_PER_FLIP: usize = 2;
@@ -148,12 +149,60 @@ async fn a_damaged_room_is_nobody_elses_matter() {
     }
     for (name, outcome) in writing.join_all().await {
         match name {
-            "red" => assert!(matches!(outcome, Ok(storage::Outcome::Done(_))), "{outcome:?}"),
+            "red" => assert!(matches!(outcome, Ok(Outcome::Done(_))), "{outcome:?}"),
             _ => assert!(matches!(outcome, Err(StoreError::Damaged(_))), "{outcome:?}"),
         }
     }
-    assert!(matches!(send_as(&world, "later", 1, "red").await, storage::Outcome::Done(_)));
+    assert!(matches!(send_as(&world, "later", 1, "red").await, Outcome::Done(_)));
     let backup = folder.path().join("backup.db");
     assert!(store.backup(&backup).is_err() && !backup.exists(), "damage is not copied");
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_damaged_room_hinders_nobody() {
+    let (store, folder) = fresh();
+    told_in(store.clone()).await;
+    store.close().await;
+    // A cache so small that the room's rows are not in it when they are needed.
+    let options = Options { writer_cache_kib: 64, ..Options::default() };
+    let store = Arc::new(SqliteStore::open(folder.path(), &options).unwrap());
+    let world = world_of(&store).await;
+    for name in ["red", "long"] {
+        world.act("ann", name, say("it waits")).await;
+    }
+    for n in 0..200 {
+        world.group(&format!("other-{n}"), &["ann", "bob"]).await;
+    }
+    let file = folder.path().join("starling.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let text = "第 39 条".as_bytes();
+    let at = bytes.windows(text.len()).position(|window| window == text).expect("it is stored as it is");
+    bytes[at + text.len() + 1] ^= 1;
+    {
+        use std::os::unix::fs::FileExt;
+        let damaged = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+        damaged.write_all_at(&bytes[at..at + 40], at as u64).unwrap();
+    }
+    let head = world.room("red").await.head;
+    store.close().await;
+    for _ in 0..2 {
+        let store = open(folder.path());
+        let world = on(&world, &store);
+        assert!(world.room("red").await.head.seq >= head.seq, "what waited for another room is there");
+        let version = world.room("red").await.room.version;
+        let changes = storage::conformance::world::message_changes(version, "hello");
+        let work = storage::Work::Room(world.work("ann", "long", changes));
+        let refused = store.commit(storage::Unit { app: world.app.clone(), at: world.tick(), work }).await;
+        assert!(matches!(refused, Err(StoreError::Damaged(_))), "{refused:?}");
+        assert!(matches!(send_as(&world, "later", 1, "red").await, Outcome::Done(_) | Outcome::Duplicate(_)));
+        let head = world.room("red").await.head;
+        store.close().await;
+        let db = rusqlite::Connection::open_with_flags(&file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let sql = "SELECT max(seq) FROM (SELECT l.key & 0x7fffffff AS seq FROM log l JOIN room r ON r.key = l.key >> 32
+                   WHERE r.id = 'red' AND l.kind > 0)";
+        assert_eq!(db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap(), head.seq.0);
+        let kept: i64 = db.query_row("SELECT sum(length(records)) FROM redo", [], |row| row.get(0)).unwrap();
+        assert!(kept > 8, "what can't be written to its place is kept");
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::Seq;
-use storage::conformance::world::{World, message_changes, say};
-use storage::{Outcome, Store, StoreError, Unit, Work};
-use storage_sqlite::SqliteStore;
+use domain::{Head, Seq};
+use storage::conformance::world::{World, message_changes, range, read_to, room, say, user};
+use storage::{MemberFilter, Outcome, Store, StoreError, Unit, Work};
+use storage_sqlite::{Options, SqliteStore, doctor};
 
-use crate::world::{fresh, lively, send_as};
+use crate::world::{crashed, fresh, fresh_with, lively, on, open, send_as};
 
 /// Tasks that write at the same time.
 const WRITERS: usize = 256;
@@ -101,4 +102,118 @@ async fn try_send(world: &World, store: &Arc<SqliteStore>, n: u64) -> Result<Out
     let work = world.work("ann", "red", message_changes(version, &"long ".repeat(300)));
     let work = Work::Room(world.work_as(&format!("c{n}"), n, work));
     store.commit(Unit { app: world.app.clone(), at: world.tick(), work }).await
+}
+
+/// Rooms that are written to while they are read.
+const ROOMS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+/// Messages in each of them.
+const MESSAGES: usize = 150;
+
+/// Whatever waits to be written to its place and whatever is on its way there, a reader sees all of one moment.
+async fn check_moments(memtable_bytes: usize) {
+    let (store, folder) = fresh_with(memtable_bytes);
+    let world = World::new(store.clone() as Arc<dyn Store>).await;
+    for name in ROOMS {
+        world.group(name, &["ann", "bob"]).await;
+    }
+    let mut writing = tokio::task::JoinSet::new();
+    for name in ROOMS {
+        let world = world.clone();
+        writing.spawn(async move {
+            for n in 0..MESSAGES {
+                let sent = world.act("ann", name, say(&format!("{n} {}", "x".repeat(n % 40)))).await.seq;
+                if n % 25 == 24 {
+                    // What is no message goes to its place at once, and what waits before it.
+                    let content = domain::Content::plain(format!("{n} anew"));
+                    world.act("ann", name, domain::Action::Edit { target: sent, content }).await;
+                }
+                if n % 3 == 0 {
+                    world.act("bob", name, read_to(Some(sent.0), Some(sent.0))).await;
+                }
+            }
+        });
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut reading = tokio::task::JoinSet::new();
+    for name in ROOMS {
+        let (world, stop) = (world.clone(), stop.clone());
+        reading.spawn(async move {
+            let mut seen = Head::default();
+            while !stop.load(Ordering::Relaxed) {
+                seen = look(&world, name, seen).await;
+            }
+            seen
+        });
+    }
+    writing.join_all().await;
+    stop.store(true, Ordering::Relaxed);
+    reading.join_all().await;
+    for name in ROOMS {
+        assert_eq!(look(&world, name, Head::default()).await.messages, MESSAGES as u64);
+    }
+    let before = all_of(&world).await;
+    assert_eq!(store.doctor().unwrap(), []);
+    let after_crash = crashed(folder.path());
+    assert_eq!(doctor(after_crash.path()).unwrap(), []);
+    store.close().await;
+    for folder in [folder.path(), after_crash.path()] {
+        let store = open(folder);
+        assert_eq!(all_of(&on(&world, &store)).await, before);
+        store.close().await;
+        assert_eq!(doctor(folder).unwrap(), []);
+    }
+}
+
+/// All that can be read of the rooms, as text.
+async fn all_of(world: &World) -> Vec<String> {
+    let (store, app) = (&world.store, &world.app);
+    let mut all = vec![format!("{:?}", store.tallies(app, domain::CommitNumber(0)).await.unwrap())];
+    for name in ROOMS.map(room) {
+        all.push(format!("{:?}", store.entries(app, &name, &[range(1, 100_000)], None).await.unwrap()));
+        all.push(format!("{:?}", store.members(app, &name, MemberFilter::Present, None, 10).await.unwrap()));
+    }
+    for id in ["ann", "bob"].map(user) {
+        all.push(format!("{:?}", store.changed_rooms(app, &id, domain::CommitNumber(0), 100).await.unwrap()));
+    }
+    all
+}
+
+/// Reads a room in some ways; gives its head, which is not before the one that was seen.
+async fn look(world: &World, name: &str, seen: Head) -> Head {
+    let store = &world.store;
+    let (ann, bob) = (user("ann"), user("bob"));
+    let snapshot = store.room(&world.app, &room(name), &[&ann, &bob]).await.unwrap().unwrap();
+    assert!(snapshot.head.seq >= seen.seq && snapshot.head.commit >= seen.commit, "{snapshot:?} after {seen:?}");
+    // She sends all messages, and a message moves its sender's cursors.
+    let cursors = snapshot.members[0].as_ref().unwrap().cursors;
+    let last = snapshot.head.last_message.unwrap_or(cursors.read);
+    assert_eq!((cursors.read, cursors.delivered), (last, last), "{snapshot:?}");
+    let bobs = snapshot.members[1].as_ref().unwrap().cursors;
+    assert!(bobs.read <= snapshot.head.seq, "{snapshot:?}");
+    let (entries, head) = store.entries(&world.app, &room(name), &[range(1, 100_000)], Some(&bob)).await.unwrap();
+    assert!(head >= snapshot.head.seq);
+    let seqs: Vec<u64> = entries.iter().map(|entry| entry.event.seq.0).collect();
+    assert_eq!(seqs, (1..=head.0).collect::<Vec<_>>());
+    assert!(entries.is_sorted_by_key(|entry| entry.event.commit), "{entries:?}");
+    let members = store.members(&world.app, &room(name), MemberFilter::Joined, None, 10).await.unwrap();
+    assert!(members[0].cursors.read >= last);
+    let changed = store.changed_rooms(&world.app, &ann, snapshot.head.commit, 100).await.unwrap();
+    let told = changed.rooms.iter().find(|listed| listed.room.id == room(name));
+    assert!(told.is_none_or(|listed| listed.head.commit > snapshot.head.commit || listed.me.cursors != cursors));
+    snapshot.head
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_one_moment_of_what_waits() {
+    check_moments(Options::default().memtable_bytes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_one_moment_while_rooms_are_flushed_at_once() {
+    check_moments(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_one_moment_while_rooms_take_turns() {
+    check_moments(40_000).await;
 }

@@ -107,8 +107,8 @@ async fn old_backups_are_restored() {
         // A folder that was closed holds what a backup holds.
         let (from, to) = (unpacked(&fixture), tempfile::tempdir().unwrap());
         restore(&from.path().join("starling.db"), to.path()).unwrap();
-        assert_eq!(doctor(to.path()).unwrap(), [], "{name}");
         let store = open(to.path());
+        assert_eq!(store.doctor().unwrap(), [], "{name}");
         let found = read_all(&*store).await;
         let told = std::fs::read_to_string(fixture.join(TOLD)).unwrap();
         // All but the epoch.

@@ -19,6 +19,13 @@ pub fn open(folder: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(folder, &Options::default()).unwrap())
 }
 
+/// A fresh store in which no more than so many bytes wait to be written to their place: with 0 nothing does.
+pub fn fresh_with(memtable_bytes: usize) -> (Arc<SqliteStore>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { memtable_bytes, ..Options::default() };
+    (Arc::new(SqliteStore::open(folder.path(), &options).unwrap()), folder)
+}
+
 /// The world on another store that has it.
 pub fn on(world: &World, store: &Arc<SqliteStore>) -> World {
     let mut world = world.clone();
