@@ -101,6 +101,11 @@ async fn pages_with_checksums_as_a_crash_left_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redo_log_as_a_crash_left_it() {
+    check("schema-2-crashed", (2048, true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn old_backups_are_restored() {
     for name in ["schema-1-pages-4096", "schema-1-pages-2048"] {
         let fixture = fixtures().join(name);
