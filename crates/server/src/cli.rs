@@ -275,6 +275,12 @@ pub struct DevArguments {
     /// Also make an open room `crowd` with this many members, to have something to measure · 额外创建的大房间成员数(用于测量)
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(domain::ROOM_MEMBERS_MAX)))]
     pub members: u32,
+    /// Also make users `person-0`, `person-1` … who are signed in, to have somebody to measure with · 额外创建的已登录用户数(用于测量)
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "tokens")]
+    pub people: u32,
+    /// Where to write their access tokens, a line each: the id, a space, the token · 其访问令牌写入的文件,每行:标识 空格 令牌
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
     /// Write the data and end instead of serving · 只写入数据,不启动服务
     #[arg(long)]
     pub seed_only: bool,

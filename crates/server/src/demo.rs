@@ -6,9 +6,11 @@ mod crowd;
 mod load;
 mod people;
 mod script;
+mod signed_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -38,12 +40,16 @@ const MINUTE_MS: i64 = 60_000;
 const ENDS_MINUTES_AGO: &[i64] = &[4, 17, 95, 9, 41, 180, 260];
 
 /// What is made besides the demo's data, to have something to measure.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct More {
     /// Plain messages, in rooms of their own.
     pub messages: u64,
     /// Members of a large room.
     pub members: u32,
+    /// Users who are signed in.
+    pub people: u32,
+    /// Where their access tokens go.
+    pub tokens: Option<PathBuf>,
 }
 
 /// Makes the demo's data, if it is not there, and more.
@@ -53,7 +59,11 @@ pub async fn seed(folder: &DataFolder, settings: &Settings, more: More) -> Resul
     let told = async {
         let actors = tell(&engine, &clock).await?;
         let ada = &actors[PEOPLE[0].id];
-        load::write(&engine, ada, more.messages).await?;
+        let first = match &more.tokens {
+            Some(path) => signed_in::people(&engine, more.people, path).await?,
+            None => None,
+        };
+        load::write(&engine, first.as_ref().unwrap_or(ada), more.messages).await?;
         crowd::gather(&engine, &*store, ada, more.members).await
     };
     let told = told.await;

@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
                          "storage-sqlite", "wire"]),
     ("starling-fuzz",  &["fuzz-targets"]),
     ("starling-torture", &["testkit", "wire"]),
+    ("loadgen",        &["wire"]),
     ("xtask",          &[]),
 ];
 

@@ -6,7 +6,7 @@ use domain::{AccountChange, App, AppId, AppSettings, Revoke, RoomId, User, UserI
 use smol_str::SmolStr;
 use storage::{FoundUsers, MemberFilter, Membership, RoomSnapshot};
 
-use super::{check_password, checked_name};
+use super::{SignedIn, check_password, checked_name};
 use crate::{Engine, EngineError, Page, UserPlace};
 
 /// The operator's view of an engine.
@@ -69,6 +69,31 @@ impl Operator<'_> {
         }
         self.close_setup(app, admin);
         Ok(user)
+    }
+
+    /// Makes a user who can't sign in by a password.
+    pub async fn create_user_without_password(&self, app: &AppId, id: &UserId) -> Result<(), EngineError> {
+        self.known(app).await?;
+        let (created_at, display_name) = (self.0.inner.clock.now(), id.as_str().into());
+        let (kind, admin, disabled) = (UserKind::Person, false, false);
+        let user = User { id: id.clone(), kind, display_name, admin, disabled, created_at };
+        let done = self.0.write(app, vec![AccountChange::CreateUser { user, password: None }]).await?;
+        if done { Ok(()) } else { Err(EngineError::UserExists) }
+    }
+
+    /// Signs a user in, without their password.
+    pub async fn sign_in(&self, app: &AppId, id: &UserId, device_name: &str) -> Result<SignedIn, EngineError> {
+        let user = self.user(app, id).await?.ok_or(domain::Refusal::UnknownUser)?;
+        if user.disabled {
+            return Err(EngineError::UserDisabled);
+        }
+        let device = self.0.new_device(id, Some(device_name))?;
+        let verified = self.0.inner.store.password(app, id).await?;
+        let create = AccountChange::CreateDevice { device: device.clone(), verified };
+        if !self.0.write(app, vec![create]).await? {
+            return Err(domain::Refusal::UnknownUser.into());
+        }
+        Ok(self.0.signed_in(app, user, device))
     }
 
     /// A user.
