@@ -24,6 +24,9 @@ const CALLS_MAX: usize = 8;
 const PAGE: u32 = 50;
 /// One call in so many is asked for again though nothing is wrong.
 const REPEAT_ONE_IN: u32 = 20;
+/// Newer client ids of a device after which one is not repeated any more: the server promises to remember 256, and those that
+/// are on their way count too.
+const REPEAT_WITHIN: u64 = 256 - 2 * CALLS_MAX as u64;
 /// How long a device waits before it tries again to connect.
 const RETRY_MS: std::ops::Range<u64> = 20..150;
 
@@ -32,6 +35,8 @@ const RETRY_MS: std::ops::Range<u64> = 20..150;
 struct Asked {
     room: String,
     client_id: Option<String>,
+    /// How many client ids the device had used by then.
+    number: u64,
     op: Op,
 }
 
@@ -152,6 +157,7 @@ impl Life {
                 () = sleep_until(next), if may_ask => {
                     next = Instant::now() + self.pause();
                     let (operation, asked) = match waiting.pop() {
+                        Some(asked) if self.next_client_id - asked.number > REPEAT_WITHIN => continue,
                         Some(asked) => match operation_of(&asked) {
                             Some(operation) => (operation, Pending::Call(asked)),
                             None => continue,
@@ -196,7 +202,7 @@ impl Life {
     }
 
     fn unknown(&mut self, start: Micros, asked: Asked) {
-        let Asked { room, client_id, op } = asked.clone();
+        let Asked { room, client_id, op, .. } = asked.clone();
         self.write(start, What::Call { room, client_id, op, outcome: Outcome::Unknown });
         if asked.client_id.is_some() {
             self.again.push(asked);
@@ -208,10 +214,10 @@ impl Life {
             (Pending::Call(asked), Some(problem), _) if problem.retryable && problem.code != "rate_limited" => {
                 self.unknown(start, asked);
             }
-            (Pending::Call(Asked { room, client_id, op }), Some(problem), _) => {
+            (Pending::Call(Asked { room, client_id, op, .. }), Some(problem), _) => {
                 self.write(start, What::Call { room, client_id, op, outcome: Outcome::Refused { code: problem.code } });
             }
-            (Pending::Call(Asked { room, client_id, op }), None, result) => {
+            (Pending::Call(Asked { room, client_id, op, .. }), None, result) => {
                 let receipt = result.and_then(|result| serde_json::from_value::<Receipt>(result).ok());
                 let outcome = match receipt {
                     Some(Receipt { seq, commit, duplicate, .. }) => Outcome::Done { seq, commit, duplicate },
@@ -287,7 +293,8 @@ impl Life {
             92..96 => Op::Invite { user },
             96..97 if self.dice.random_ratio(1, 4) => {
                 let (other, id) = self.town.take_other_device(&self.device)?;
-                let asked = Asked { room: String::new(), client_id: None, op: Op::Revoke { number: other.number } };
+                let asked =
+                    Asked { room: String::new(), client_id: None, number: 0, op: Op::Revoke { number: other.number } };
                 return Some((Operation::DeviceRevoke(DeviceRef { device: id }), Pending::Call(asked)));
             }
             _ => return Some((Operation::Ping(wire::Nothing {}), Pending::Ignored)),
@@ -297,14 +304,14 @@ impl Life {
             Op::Cursor { .. } => None,
             _ => Some(format!("{}-{}-{}", self.device.number, self.connection, self.next_client_id)),
         };
-        let asked = Asked { room, client_id, op };
+        let asked = Asked { room, client_id, number: self.next_client_id, op };
         Some((operation_of(&asked)?, Pending::Call(asked)))
     }
 }
 
 /// A call as the wire's operation. What has no client id is not asked again.
 fn operation_of(asked: &Asked) -> Option<Operation> {
-    let Asked { room, client_id, op } = asked;
+    let Asked { room, client_id, op, .. } = asked;
     let (room, client_id) = (room.clone(), client_id.clone());
     let content = |text: &str| {
         let (mentions, data) = (Vec::new(), None);

@@ -5,6 +5,7 @@
 //! costs nothing, and neither do offline members of a large one.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -131,14 +132,15 @@ impl ActiveRooms {
         self.lock().clear();
     }
 
-    /// Enters a user who has come online into those of their rooms that are active. `rooms` were read after `as_of`.
+    /// Enters a user who has come online into those of their rooms that are active. `rooms` were read when the last commit
+    /// was one of `read`.
     pub(crate) fn enter(
         &self,
         app: &AppId,
         user: &UserId,
         sessions: &Arc<UserSessions>,
         rooms: &[RoomId],
-        as_of: CommitNumber,
+        read: RangeInclusive<CommitNumber>,
     ) {
         let mut active = self.lock();
         if active.is_empty() {
@@ -148,12 +150,12 @@ impl ActiveRooms {
             // A loading room looks for online users itself when it is ready.
             let Some(ActiveRoom::Ready(ready)) = active.get_mut(&(app.clone(), room.clone())) else { continue };
             // Removed after the rooms were read: the list is out of date.
-            if ready.removed.get(user).is_some_and(|removed| *removed > as_of) {
+            if ready.removed.get(user).is_some_and(|removed| removed > read.start()) {
                 continue;
             }
             let present = ready.online.get(user).is_some_and(|online| Arc::ptr_eq(&online.sessions, sessions));
             if !present {
-                let online = OnlineMember { sessions: sessions.clone(), from: Seq(0), after: as_of };
+                let online = OnlineMember { sessions: sessions.clone(), from: Seq(0), after: *read.end() };
                 ready.online.insert(user.clone(), online);
             }
         }

@@ -242,6 +242,7 @@ pub(crate) fn settled(outcome: Outcome) -> Result<Attempt, EngineError> {
         Outcome::Done(receipt) => (receipt, false),
         Outcome::Duplicate(receipt) => (receipt, true),
         Outcome::ClientIdReused => return Err(Refusal::ClientIdReused.into()),
+        Outcome::DeviceEnded => return Err(EngineError::TokenRevoked),
         Outcome::Conflict => return Ok(Attempt::Conflict),
     };
     let storage::Receipt { room, seq, commit } = receipt;

@@ -78,6 +78,25 @@ impl Engine {
             _ => Err(Refusal::NotAMember.into()),
         }
     }
+
+    /// An entry as the actor sees it, who sees these parts of the log: what became of it outside them is not told.
+    async fn visible_entry(
+        &self,
+        actor: &Actor,
+        mut entry: Entry,
+        visible: &[SeqRange],
+    ) -> Result<Option<Entry>, EngineError> {
+        let sees = |seq: Seq| visible.iter().any(|range| range.first <= seq && seq <= range.last);
+        let seq = entry.event.seq;
+        if !sees(seq) {
+            return Ok(None);
+        }
+        if entry.edit.as_ref().is_some_and(|edit| !sees(edit.seq)) {
+            // The last edit was made while the actor was away; an earlier one may be theirs to see.
+            entry.edit = self.inner.store.last_edit(&actor.app, &entry.event.room, seq, visible).await?;
+        }
+        Ok(Some(entry))
+    }
 }
 
 /// What changed for the actor since a commit.
@@ -103,7 +122,10 @@ impl Query for Sync {
             commit = listed.last().map_or(commit, changed_at);
             more = true;
         }
-        let rooms: Vec<RoomView> = listed.into_iter().map(|room| listed_view(room, &users)).collect();
+        let mut rooms = Vec::with_capacity(listed.len());
+        for room in listed {
+            rooms.push(listed_view(engine, actor, room, &users).await?);
+        }
         // Only who is named in what the actor may see.
         let mut named: BTreeSet<UserId> = BTreeSet::new();
         for room in &rooms {
@@ -142,22 +164,29 @@ fn changed_at(listed: &ListedRoom) -> CommitNumber {
     }
 }
 
-fn listed_view(listed: ListedRoom, users: &[User]) -> RoomView {
+async fn listed_view(
+    engine: &Engine,
+    actor: &Actor,
+    listed: ListedRoom,
+    users: &[User],
+) -> Result<RoomView, EngineError> {
     let ListedRoom { room, head, me, last_message, peer } = listed;
     let peer = peer.and_then(|peer| {
         let user = users.iter().find(|user| user.id == peer.member.user)?.clone();
         Some((user, peer.cursors))
     });
-    room_view(RoomSnapshot { room, head, members: Vec::new() }, Some(me), last_message, peer)
+    room_view(engine, actor, RoomSnapshot { room, head, members: Vec::new() }, Some(me), last_message, peer).await
 }
 
 /// Cuts a room to what its viewer may see.
-fn room_view(
+async fn room_view(
+    engine: &Engine,
+    actor: &Actor,
     snapshot: RoomSnapshot,
     me: Option<Membership>,
     last_message: Option<Entry>,
     peer: Option<(User, Cursors)>,
-) -> RoomView {
+) -> Result<RoomView, EngineError> {
     let RoomSnapshot { mut room, head, .. } = snapshot;
     let (member, cursors) = me.map_or((None, Cursors::default()), |me| (Some(me.member), me.cursors));
     let mut visible = visible_ranges(&room, member.as_ref(), head.seq);
@@ -174,7 +203,10 @@ fn room_view(
         (room.joined, room.invited, room.owners) = (0, 0, 0);
     }
     let messages = if sees_head { head.messages } else { cursors.read_messages };
-    let last_message = last_message.and_then(|entry| visible_entry(entry, &visible));
+    let last_message = match last_message {
+        Some(entry) => engine.visible_entry(actor, entry, &visible).await?,
+        None => None,
+    };
     let member_commit = member.as_ref().map_or(CommitNumber(0), |member| member.commit);
     let room_commit = if sees_head || member.is_none() { head.commit } else { CommitNumber(0) };
     let unread = match joined {
@@ -182,7 +214,7 @@ fn room_view(
         true => head.messages.saturating_sub(cursors.read_messages),
         false => 0,
     };
-    RoomView {
+    Ok(RoomView {
         head: visible_head,
         messages,
         commit: room_commit.max(member_commit).max(cursors.commit),
@@ -192,7 +224,7 @@ fn room_view(
         cursors,
         peer: if gone { None } else { peer },
         room,
-    }
+    })
 }
 
 /// Lets a member who has left see what came after: [`Bug::RemovedReadsHistory`], [`Bug::RemovedSyncsOn`].
@@ -207,18 +239,6 @@ fn see_on(visible: &mut [SeqRange], member: Option<&Member>, head: Seq) {
 /// Whether an entry was read with an edit of after this seq.
 fn is_edited_after(entry: &Entry, seq: Seq) -> bool {
     entry.edit.as_ref().is_some_and(|edit| edit.seq > seq)
-}
-
-/// An entry as somebody sees it who sees these parts of the log: what became of it outside them is not told.
-fn visible_entry(mut entry: Entry, visible: &[SeqRange]) -> Option<Entry> {
-    let sees = |seq: Seq| visible.iter().any(|range| range.first <= seq && seq <= range.last);
-    if !sees(entry.event.seq) {
-        return None;
-    }
-    if entry.edit.as_ref().is_some_and(|edit| !sees(edit.seq)) {
-        entry.edit = None;
-    }
-    Some(entry)
 }
 
 /// A room.
@@ -254,7 +274,7 @@ impl Query for GetRoom {
             }
             None => None,
         };
-        Ok(room_view(snapshot, me, last_message, peer))
+        room_view(engine, actor, snapshot, me, last_message, peer).await
     }
 }
 
@@ -319,14 +339,7 @@ impl History {
         }
         let mut entries = Vec::with_capacity(read.0.len());
         for entry in read.0 {
-            let edited = entry.edit.is_some();
-            let Some(mut entry) = visible_entry(entry, &visible_edits) else { continue };
-            if edited && entry.edit.is_none() {
-                // The last edit was made while the actor was away; an earlier one may be theirs to see.
-                let store = &engine.inner.store;
-                entry.edit = store.last_edit(&actor.app, &self.room, entry.event.seq, &visible_edits).await?;
-            }
-            entries.push(entry);
+            entries.extend(engine.visible_entry(actor, entry, &visible_edits).await?);
         }
         entries.sort_by_key(|entry| entry.event.seq);
         if gone {

@@ -71,7 +71,10 @@ impl Engine {
             let as_of = self.inner.store.head(&actor.app).await?;
             // Who is only invited is told nothing of what happens there yet.
             let rooms = self.inner.store.rooms_of(&actor.app, &actor.user, MemberFilter::Joined).await?;
-            hub.rooms.enter(&actor.app, &actor.user, &sessions, &rooms, as_of);
+            // What was committed until here the client learns by its first sync. Of a room that was joined just now some of it
+            // is not the user's to see, and the fan-out may still be at it.
+            let known = self.inner.store.head(&actor.app).await?;
+            hub.rooms.enter(&actor.app, &actor.user, &sessions, &rooms, as_of..=known);
             sessions.entered.store(true, Ordering::Release);
         }
         // Revoked or drained while it was opening: then the end may have gone past it.

@@ -22,6 +22,7 @@ const TABLES: &[(&str, &str)] = &[
     ("direct", "low, high"),
     ("member", "user, room"),
     ("log", "key"),
+    ("redo", "key"),
     ("edit", "target, seq"),
     ("reaction", "event, user"),
     ("reaction_count", "event, key"),

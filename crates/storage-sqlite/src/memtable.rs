@@ -9,7 +9,7 @@
 //! long as a pinned reader may have a database without it.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -22,6 +22,9 @@ use crate::key::{DeviceKey, RoomKey, Slot, UserKey};
 const EVENT_BYTES: usize = size_of::<Event>() + size_of::<FreshEvent>() + 64;
 /// About what a member's cursors take.
 const CURSORS_BYTES: usize = size_of::<FreshCursors>() + size_of::<(GroupNumber, Cursors)>() + 32;
+/// About what it takes in `redo`, not here, that a member's cursors have moved on. It counts as waiting, or the table would
+/// grow by all that a thousand readers do while a few messages wait.
+const MOVED_ON_BYTES: usize = 24;
 
 /// Number of a group that the writer wrote; it is the key of the group's row in `redo`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -53,16 +56,22 @@ impl FreshEvent {
     }
 }
 
-/// What waits to be written to `log` for one room.
+/// What waits to be written to `log` for one room, or the first events of it.
 #[derive(Debug, Default)]
 pub(crate) struct Unflushed {
     pub(crate) events: Vec<FreshEvent>,
+    /// None if there are more events.
     pub(crate) cursors: Vec<(Slot, Cursors, GroupNumber)>,
+    /// Whether it is all.
+    pub(crate) whole: bool,
+    /// How often cursors have moved on that had not been written.
+    moved_on: usize,
 }
 
 impl Unflushed {
     pub(crate) fn bytes(&self) -> usize {
-        self.events.iter().map(FreshEvent::bytes).sum::<usize>() + self.cursors.len() * CURSORS_BYTES
+        let events = self.events.iter().map(FreshEvent::bytes).sum::<usize>();
+        events + self.cursors.len() * CURSORS_BYTES + self.moved_on * MOVED_ON_BYTES
     }
 }
 
@@ -85,6 +94,8 @@ struct FreshRoom {
     slots: Vec<Slot>,
     /// How many of them are not in `log`.
     slots_waiting: usize,
+    /// How often cursors have moved on that had not been written to `log`.
+    moved_on: usize,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +103,8 @@ struct Rooms {
     rooms: BTreeMap<RoomKey, FreshRoom>,
     /// By the key that they have in `log`.
     cursors: HashMap<i64, FreshCursors, RandomState>,
+    /// For which something waits that is not here, because it can't be read.
+    incomplete: BTreeSet<RoomKey>,
 }
 
 impl FreshRoom {
@@ -175,7 +188,7 @@ impl Memtable {
         oldest_read: GroupNumber,
     ) -> (usize, Option<GroupNumber>) {
         let mut guard = self.rooms_mut();
-        let Rooms { rooms, cursors } = &mut *guard;
+        let Rooms { rooms, cursors, .. } = &mut *guard;
         let of_room = rooms.entry(room).or_default();
         let member = match cursors.entry(room.cursors(slot)) {
             Entry::Vacant(vacant) => {
@@ -194,7 +207,8 @@ impl Memtable {
             of_room.slots_waiting += 1;
             return (CURSORS_BYTES, None);
         }
-        (0, Some(before.0))
+        of_room.moved_on += 1;
+        (MOVED_ON_BYTES, Some(before.0))
     }
 
     /// The first room from this one on for which something waits.
@@ -202,27 +216,43 @@ impl Memtable {
         self.rooms().rooms.range(from..).find(|(_, room)| room.waits()).map(|(key, _)| *key)
     }
 
-    /// What waits for a room.
-    pub(crate) fn unflushed(&self, key: RoomKey) -> Unflushed {
-        let Rooms { rooms, cursors } = &*self.rooms();
+    /// What waits for a room; of more than `bytes_max` of events only the first, about so many bytes.
+    pub(crate) fn unflushed(&self, key: RoomKey, bytes_max: usize) -> Unflushed {
+        let Rooms { rooms, cursors, .. } = &*self.rooms();
         let Some(room) = rooms.get(&key) else { return Unflushed::default() };
         let of_slot = |slot: &Slot| {
             let member = cursors.get(&key.cursors(*slot)).filter(|member| !member.flushed)?;
             Some((*slot, member.newest.1, member.newest.0))
         };
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for event in room.events(room.flushed_to, Seq::MAX, GroupNumber::MAX) {
+            if bytes >= bytes_max {
+                return Unflushed { events, ..Unflushed::default() };
+            }
+            bytes += event.bytes();
+            events.push(event.clone());
+        }
         Unflushed {
-            events: room.events(room.flushed_to, Seq::MAX, GroupNumber::MAX).cloned().collect(),
+            events,
+            whole: true,
             cursors: if room.slots_waiting == 0 { Vec::new() } else { room.slots.iter().filter_map(of_slot).collect() },
+            moved_on: room.moved_on,
         }
     }
 
-    /// Notes that nothing waits for a room any more.
-    pub(crate) fn flushed(&self, key: RoomKey) {
+    /// Notes that this waits for a room no more.
+    pub(crate) fn flushed(&self, key: RoomKey, written: &Unflushed) {
         let mut guard = self.rooms_mut();
-        let Rooms { rooms, cursors } = &mut *guard;
+        let Rooms { rooms, cursors, .. } = &mut *guard;
         let Some(room) = rooms.get_mut(&key) else { return };
-        room.flushed_to = room.events.back().map_or(room.flushed_to, |last| last.event.seq);
-        room.slots_waiting = 0;
+        room.flushed_to = written.events.last().map_or(room.flushed_to, |last| last.event.seq);
+        if !written.whole {
+            return;
+        }
+        room.moved_on = 0;
+        if std::mem::take(&mut room.slots_waiting) == 0 {
+            return;
+        }
         for slot in &room.slots {
             if let Some(member) = cursors.get_mut(&key.cursors(*slot)) {
                 member.flushed = true;
@@ -233,23 +263,36 @@ impl Memtable {
     /// Forgets what every reader finds in `log`: events up to a seq, cursors up to those of a group.
     pub(crate) fn forget(&self, key: RoomKey, events_to: Seq, cursors_to: GroupNumber) {
         let mut guard = self.rooms_mut();
-        let Rooms { rooms, cursors } = &mut *guard;
+        let Rooms { rooms, cursors, .. } = &mut *guard;
         let Some(room) = rooms.get_mut(&key) else { return };
         while room.events.front().is_some_and(|first| first.event.seq <= events_to) {
             room.events.pop_front();
         }
-        room.slots.retain(|slot| {
-            let Some(member) = cursors.get_mut(&key.cursors(*slot)) else { return false };
-            member.older.retain(|(group, _)| *group > cursors_to);
-            let stays = member.newest.0 > cursors_to;
-            if !stays {
-                cursors.remove(&key.cursors(*slot));
-            }
-            stays
-        });
+        // A room may have many cursors, and often none of them were flushed.
+        if cursors_to > GroupNumber::default() {
+            room.slots.retain(|slot| {
+                let Some(member) = cursors.get_mut(&key.cursors(*slot)) else { return false };
+                member.older.retain(|(group, _)| *group > cursors_to);
+                let stays = member.newest.0 > cursors_to;
+                if !stays {
+                    cursors.remove(&key.cursors(*slot));
+                }
+                stays
+            });
+        }
         if room.events.is_empty() && room.slots.is_empty() {
             rooms.remove(&key);
         }
+    }
+
+    /// Something waits for a room that can't be read.
+    pub(crate) fn leave(&self, room: RoomKey) {
+        self.rooms_mut().incomplete.insert(room);
+    }
+
+    /// Whether something waits for a room that can't be read.
+    pub(crate) fn is_incomplete(&self, room: RoomKey) -> bool {
+        self.rooms().incomplete.contains(&room)
     }
 
     /// Where a room's log ends, if its last event is here.
@@ -275,7 +318,7 @@ impl Memtable {
 
     /// The last commit that is here of a room's events and of the cursors in these slots.
     pub(crate) fn changed(&self, key: RoomKey, slots: [Option<Slot>; 2], as_of: GroupNumber) -> Option<CommitNumber> {
-        let Rooms { rooms, cursors } = &*self.rooms();
+        let Rooms { rooms, cursors, .. } = &*self.rooms();
         let event = rooms.get(&key)?.events.iter().rev().find(|fresh| fresh.group <= as_of);
         let members = slots.into_iter().flatten().filter_map(|slot| cursors.get(&key.cursors(slot))?.at(as_of));
         members.map(|cursors| cursors.commit).chain(event.map(|fresh| fresh.event.commit)).max()
@@ -394,9 +437,9 @@ mod tests {
         check(&memtable, 12, Some(5), &[3, 4, 5], Some(5));
 
         // They are flushed by group 13, then something else happens in the room (6), and a message (7).
-        let waiting = memtable.unflushed(ROOM);
+        let waiting = memtable.unflushed(ROOM, usize::MAX);
         assert_eq!((waiting.events.len(), waiting.cursors.len()), (3, 1));
-        memtable.flushed(ROOM);
+        memtable.flushed(ROOM, &memtable.unflushed(ROOM, usize::MAX));
         assert_eq!(memtable.next_waiting(RoomKey(0)), None);
         memtable.push(ROOM, event(7, 13));
         memtable.move_cursors(ROOM, SLOT, cursors(7, 13), memtable.oldest_read());
@@ -411,7 +454,7 @@ mod tests {
         assert_eq!(memtable.oldest_read(), GroupNumber(13));
         memtable.forget(ROOM, Seq(5), GroupNumber(12));
         check(&memtable, 13, Some(7), &[7], Some(7));
-        memtable.flushed(ROOM);
+        memtable.flushed(ROOM, &memtable.unflushed(ROOM, usize::MAX));
         memtable.forget(ROOM, Seq(7), GroupNumber(13));
         check(&memtable, 13, None, &[], None);
         assert!(memtable.rooms().rooms.is_empty() && memtable.rooms().cursors.is_empty());
@@ -428,7 +471,7 @@ mod tests {
         assert_eq!(move_to(1), (CURSORS_BYTES, None));
         let pin = memtable.pin();
         for group in 2..50 {
-            assert_eq!(move_to(group), (0, Some(GroupNumber(group - 1))));
+            assert_eq!(move_to(group), (MOVED_ON_BYTES, Some(GroupNumber(group - 1))));
         }
         for group in 1..50 {
             check(&memtable, group, None, &[], Some(group));
@@ -438,8 +481,10 @@ mod tests {
         check(&memtable, 49, None, &[], Some(49));
         check(&memtable, 50, None, &[], Some(50));
         assert_eq!(memtable.rooms().cursors[&ROOM.cursors(SLOT)].older.len(), 1);
-        assert_eq!(memtable.unflushed(ROOM).cursors.len(), 1);
-        memtable.flushed(ROOM);
+        let waiting = memtable.unflushed(ROOM, usize::MAX);
+        assert_eq!((waiting.cursors.len(), waiting.bytes()), (1, CURSORS_BYTES + 49 * MOVED_ON_BYTES));
+        memtable.flushed(ROOM, &memtable.unflushed(ROOM, usize::MAX));
+        assert_eq!(memtable.unflushed(ROOM, usize::MAX).bytes(), 0);
         assert_eq!(move_to(51), (CURSORS_BYTES, None));
     }
 }

@@ -20,14 +20,21 @@ pub(crate) struct View<'a> {
 impl View<'_> {
     /// Where a room's log ends.
     pub(crate) fn head(&self, room: RoomKey) -> Result<Head, Fault> {
+        self.check(room)?;
         let stored = rows::load_head(self.db, room)?;
         Ok(self.fresh.head(room, self.as_of).filter(|fresh| fresh.seq > stored.seq).unwrap_or(stored))
     }
 
     /// A member's cursors, and where they lie.
     pub(crate) fn cursors(&self, user: UserKey, room: RoomKey) -> Result<Option<(Slot, Cursors)>, Fault> {
+        self.check(room)?;
         let stored = rows::load_cursors(self.db, user, room)?;
         Ok(stored.map(|(slot, cursors)| (slot, self.fresh.cursors(room, slot, self.as_of).unwrap_or(cursors))))
+    }
+
+    /// What is shown of a room is all that was written in it.
+    fn check(&self, room: RoomKey) -> Result<(), Fault> {
+        if self.fresh.is_incomplete(room) { Err(Fault::Damaged("what waits for a room can't be read")) } else { Ok(()) }
     }
 
     /// An event that is not in `log`, or was not a moment ago.

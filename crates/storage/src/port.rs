@@ -101,6 +101,9 @@ pub enum Outcome {
     Duplicate(Receipt),
     /// The client id was used for another command. Nothing is written.
     ClientIdReused,
+    /// The work has a client id and its device is no device, or not any more: of a device that ended nothing is remembered, so
+    /// a repeat that was let in just before its end would be written a second time. Nothing is written.
+    DeviceEnded,
     /// The world is not as the unit supposes (see [`domain::Expectation`], [`AccountChange`]). Nothing is written.
     Conflict,
 }

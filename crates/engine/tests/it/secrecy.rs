@@ -1,7 +1,7 @@
 //! What nobody may see: other rooms, other times, other apps.
 
-use domain::{Action, Content, HistoryVisibility, Refusal, SettingsChange};
-use engine::{EngineError, GetRoom, Members, RoomCursors};
+use domain::{Action, CommitNumber, Content, HistoryVisibility, Refusal, SettingsChange};
+use engine::{EngineError, GetRoom, Members, RoomCursors, Sync};
 use testkit::{Person, World};
 
 async fn check_unknown(world: &World, person: &Person, room: &domain::RoomId) {
@@ -132,4 +132,12 @@ async fn who_was_away_sees_the_last_edit_from_before() {
     let history = bob.history(&room).await.unwrap();
     let entry = history.entries.iter().find(|entry| entry.event.seq == target).unwrap();
     assert_eq!(entry.edit.as_ref().map(|edit| &edit.content), Some(&Content::plain("second")));
+    // The same as a room's last message, alone and in a list.
+    let alone = world.engine.query(&bob.actor, GetRoom { room: room.clone() }).await.unwrap();
+    let listed = world.engine.query(&bob.actor, Sync { since: CommitNumber(0) }).await.unwrap().rooms.remove(0);
+    for view in [alone, listed] {
+        let entry = view.last_message.expect("the room has one");
+        assert_eq!(entry.event.seq, target);
+        assert_eq!(entry.edit.as_ref().map(|edit| &edit.content), Some(&Content::plain("second")));
+    }
 }

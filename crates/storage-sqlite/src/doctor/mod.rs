@@ -11,10 +11,13 @@ mod room_log;
 use std::fmt;
 use std::path::Path;
 
+use domain::EventBody;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::connection::{database_path, open_unchecked};
 use crate::error::{Fault, OpenError};
+use crate::redo::{Record, Records};
+use crate::rows;
 use crate::schema::{SCHEMA, check_schema};
 use crate::store::SqliteStore;
 use crate::writer::show_waiting;
@@ -204,8 +207,23 @@ fn check_integrity(db: &Connection, findings: &mut Findings) -> Result<(), Fault
     Ok(())
 }
 
-/// What groups have brought can be read. From here on it is seen as if it were in `log`, where it will be.
+/// What groups have brought can be read, and holds nothing that was redacted. From here on it is seen as if it were in `log`,
+/// where it will be.
 fn check_redo(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT key, records FROM redo")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        // What can't be read is told of below.
+        let Ok(records) = Records::of(row.get_ref(1)?.as_blob().map_err(rows::sqlite)?) else { continue };
+        for record in records {
+            let Ok(Record::Event { room, seq, .. }) = record else { continue };
+            if let Ok(Some((_, EventBody::Message { redacted_by: Some(_), .. }))) = rows::load_body(db, room.event(seq))
+            {
+                let here = format_args!("redo {}", row.get::<_, i64>(0)?);
+                findings.add(Rule::Redactions, here, format_args!("has seq {seq} of room {} still", room.0));
+            }
+        }
+    }
     if let Err(fault) = show_waiting(db) {
         findings.add(Rule::Readable, "redo", fault);
     }

@@ -269,6 +269,7 @@ fn end_window(state: &mut State, app: &AppId, device: &DeviceId) -> Result<(), F
     if let Some(app) = caches.app(db, app)?
         && let Some(device) = caches.find_device(db, app.key, device)?
     {
+        caches.end_device(device);
         windows.forget(db, device)?;
     }
     Ok(())

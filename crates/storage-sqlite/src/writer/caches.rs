@@ -54,6 +54,8 @@ pub(super) struct Caches {
     pub(super) apps: HashMap<AppId, AppState>,
     pub(super) users: Generations<(AppKey, UserId), UserKey>,
     pub(super) devices: Generations<(AppKey, DeviceId), DeviceKey>,
+    /// Those that have not ended.
+    living: Generations<DeviceKey, ()>,
     /// In boxes, since a room is taken out while it is worked on.
     pub(super) rooms: Generations<RoomName, Box<RoomState>>,
     pub(super) cursors: Generations<i64, CursorState>,
@@ -65,6 +67,7 @@ impl Caches {
             apps: HashMap::new(),
             users: Generations::new(IDS_MAX),
             devices: Generations::new(IDS_MAX),
+            living: Generations::new(IDS_MAX),
             rooms: Generations::new(ROOMS_MAX),
             cursors: Generations::new(CURSORS_MAX),
         }
@@ -74,6 +77,7 @@ impl Caches {
     pub(super) fn tidy(&mut self) {
         self.users.tidy();
         self.devices.tidy();
+        self.living.tidy();
         self.rooms.tidy();
         self.cursors.tidy();
     }
@@ -82,6 +86,7 @@ impl Caches {
     pub(super) fn forget_accounts(&mut self, app: &AppId) {
         self.users.clear();
         self.devices.clear();
+        self.living.clear();
         self.apps.remove(app);
     }
 
@@ -137,6 +142,23 @@ impl Caches {
             self.devices.insert(name, key);
         }
         Ok(found)
+    }
+
+    /// Whether there is such a device, and it has not ended.
+    pub(super) fn device_lives(&mut self, db: &Connection, app: AppKey, id: &DeviceId) -> Result<bool, Fault> {
+        let Some(key) = self.find_device(db, app, id)? else { return Ok(false) };
+        if self.living.get_mut(&key).is_some() {
+            return Ok(true);
+        }
+        let lives = db.prepare_cached("SELECT 1 FROM device WHERE key = ?")?.exists([key])?;
+        if lives {
+            self.living.insert(key, ());
+        }
+        Ok(lives)
+    }
+
+    pub(super) fn end_device(&mut self, device: DeviceKey) {
+        self.living.remove(&device);
     }
 
     /// The key of a device id, a new one if it is seen for the first time.

@@ -24,6 +24,9 @@ use crate::view::group_of;
 
 /// What is flushed in one transaction when there is nothing else to do, in bytes of memory.
 const SLICE_BYTES: usize = 512 * 1024;
+/// What is flushed of a room in one turn, in bytes of memory: so many messages lie side by side in `log` that more of them at
+/// once would save nothing, and a group would wait for a room in which many wait.
+const TURN_BYTES: usize = 128 * 1024;
 /// Rows of `redo` that a group deletes.
 const OBSOLETE_ROWS_MAX: usize = 4;
 /// Rows of `redo` that are deleted in one transaction when there is nothing else to do.
@@ -66,6 +69,8 @@ pub(super) struct Flusher {
     /// What the group has brought so far.
     events: Vec<(CommitKey, RoomKey, FreshEvent)>,
     cursors: Vec<(CommitKey, RoomKey, Slot, Cursors)>,
+    /// Events whose text the group takes out of `redo`.
+    erased: BTreeSet<(CommitKey, RoomKey, Seq)>,
     /// Up to where the group itself has flushed rooms.
     flushed_now: HashMap<RoomKey, FlushedNow>,
     /// Rooms whose rows in `log` are damaged: what waits for them goes on waiting, and nothing new is taken.
@@ -85,7 +90,7 @@ impl Flusher {
         let committed = group_of(db)?;
         let fresh = Arc::new(Memtable::new(committed));
         let mut flusher = Self {
-            fresh,
+            fresh: Arc::clone(&fresh),
             group: committed.next(),
             oldest_read: committed,
             waiting_bytes: 0,
@@ -96,6 +101,7 @@ impl Flusher {
             turn: RoomKey(0),
             events: Vec::new(),
             cursors: Vec::new(),
+            erased: BTreeSet::new(),
             flushed_now: HashMap::new(),
             stuck: stuck.clone(),
         };
@@ -112,6 +118,10 @@ impl Flusher {
             for record in records {
                 let record = record?;
                 let room = record.room();
+                if fresh.is_incomplete(room) {
+                    flusher.leave(room, group);
+                    continue;
+                }
                 match loader.load(record, group) {
                     Ok(None) => {}
                     Ok(Some(Loaded::Event(event))) => flusher.take_event(room, event),
@@ -146,8 +156,9 @@ impl Flusher {
         self.take_cursors(room, slot, (self.group, cursors));
     }
 
-    /// Leaves a record of a damaged room where it is.
+    /// Leaves a record of a damaged room where it is, and the room unread.
     fn leave(&mut self, room: RoomKey, group: GroupNumber) {
+        self.fresh.leave(room);
         self.leave_alone(&BTreeSet::from([room]));
         self.rows.entry(group).or_default().needed += 1;
     }
@@ -157,7 +168,7 @@ impl Flusher {
         for room in damaged {
             if self.stuck.insert(*room) {
                 tracing::error!(room = room.0, "a room is damaged, and nothing more is written to it");
-                self.waiting_bytes = self.waiting_bytes.saturating_sub(self.fresh.unflushed(*room).bytes());
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(self.fresh.unflushed(*room, usize::MAX).bytes());
             }
         }
     }
@@ -201,11 +212,12 @@ impl Flusher {
 
     /// Writes to `log` what waits for a room, in the middle of a group.
     pub(super) fn flush_room(&mut self, db: &Connection, room: RoomKey) -> Result<(), Fault> {
-        self.flush(db, room, false)
+        self.flush(db, room, usize::MAX, false)
     }
 
-    fn flush(&mut self, db: &Connection, room: RoomKey, cursors: bool) -> Result<(), Fault> {
-        let waiting = self.fresh.unflushed(room);
+    fn flush(&mut self, db: &Connection, room: RoomKey, bytes_max: usize, at_end: bool) -> Result<(), Fault> {
+        let waiting = self.fresh.unflushed(room, bytes_max);
+        let cursors = at_end && waiting.whole;
         let (Some(events_to), cursors_to) = (
             waiting.events.last().map(|last| last.event.seq).or((!waiting.cursors.is_empty()).then_some(Seq(0))),
             waiting.cursors.iter().map(|(_, _, group)| *group).max().unwrap_or_default(),
@@ -219,7 +231,7 @@ impl Flusher {
             }
             return Err(fault);
         }
-        self.fresh.flushed(room);
+        self.fresh.flushed(room, &waiting);
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.bytes());
         for group in waiting.events.iter().map(|event| event.group) {
             self.release(group);
@@ -242,7 +254,7 @@ impl Flusher {
                 return Ok(());
             };
             self.turn = RoomKey(room.0 + 1);
-            self.flush(db, room, true)?;
+            self.flush(db, room, TURN_BYTES, true)?;
         }
         Ok(())
     }
@@ -260,6 +272,7 @@ impl Flusher {
     /// At the end of a group: makes durable what it has brought.
     pub(super) fn finish(&mut self, db: &Connection) -> Result<(), Fault> {
         self.take_turns(db, self.waiting_bytes_max, usize::MAX)?;
+        self.write_erased(db)?;
         if self.events.is_empty() && self.cursors.is_empty() && self.flushed_now.is_empty() {
             return Ok(());
         }
@@ -355,11 +368,21 @@ impl Flusher {
         }
     }
 
-    /// Takes the text of an event out of `redo`, if it is there. The event is in `log`.
-    pub(super) fn erase(&self, db: &Connection, commit: CommitKey, room: RoomKey, seq: Seq) -> Result<(), Fault> {
+    /// Takes the text of an event out of `redo` at the end of the group, if it is there. The event is in `log`.
+    pub(super) fn erase(&mut self, commit: CommitKey, room: RoomKey, seq: Seq) {
+        self.erased.insert((commit, room, seq));
+    }
+
+    /// Writes the rows anew that hold what is to be erased: each once, however much of it that is.
+    fn write_erased(&mut self, db: &Connection) -> Result<(), Fault> {
+        let erased = std::mem::take(&mut self.erased);
+        if erased.is_empty() {
+            return Ok(());
+        }
+        let commits: BTreeSet<CommitKey> = erased.iter().map(|(commit, ..)| *commit).collect();
         let mut select = db.prepare_cached("SELECT records FROM redo WHERE key = ?")?;
         let mut update = db.prepare_cached("UPDATE redo SET records = ? WHERE key = ?")?;
-        for (group, _) in self.rows.iter().filter(|(_, row)| row.commits.contains(&commit)) {
+        for (group, _) in self.rows.iter().filter(|(_, row)| row.commits.iter().any(|one| commits.contains(one))) {
             let Some(bytes): Option<Vec<u8>> = select.query_row([group.0], |row| row.get(0)).optional()? else {
                 continue;
             };
@@ -367,7 +390,7 @@ impl Flusher {
             let mut packer = Packer::new(records.commits().to_vec());
             for record in records {
                 let record = record?;
-                if !matches!(record, Record::Event { room: other, seq: at, .. } if (other, at) == (room, seq)) {
+                if !matches!(record, Record::Event { commit, room, seq, .. } if erased.contains(&(commit, room, seq))) {
                     packer.add(&record);
                 }
             }
@@ -420,3 +443,6 @@ pub(super) fn insert_event(
     ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

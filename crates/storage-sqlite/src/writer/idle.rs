@@ -31,6 +31,10 @@ impl Writer {
 
     /// Flushes a part of what waits, if something does. True if it did.
     pub(super) fn flush_slice(&mut self) -> bool {
+        // After a group that failed, what was committed before waits still.
+        if self.open_state().is_err() || self.limit_pages().is_err() {
+            return false;
+        }
         let Some(state) = self.state.as_mut().filter(|state| !state.flusher.is_done()) else { return false };
         let flushed = state.flush_slice();
         if let Err(error) = &flushed {

@@ -10,7 +10,7 @@ use storage::record;
 use super::flush::{Flusher, write_rows};
 use crate::error::Fault;
 use crate::key::{RoomKey, Slot};
-use crate::memtable::{FreshEvent, GroupNumber};
+use crate::memtable::{FreshEvent, GroupNumber, Memtable};
 use crate::redo::Record;
 use crate::rows::{self, UserIds};
 
@@ -18,6 +18,14 @@ use crate::rows::{self, UserIds};
 pub(crate) fn show_waiting(db: &Connection) -> Result<(), Fault> {
     let waiting = Flusher::load(db, usize::MAX, &BTreeSet::new())?;
     let fresh = waiting.memtable();
+    show(db, fresh)?;
+    match waiting.stuck().is_empty() {
+        true => Ok(()),
+        false => Err(Fault::Damaged("a record can't be read, or belongs to nothing")),
+    }
+}
+
+fn show(db: &Connection, fresh: &Memtable) -> Result<(), Fault> {
     let mut from = RoomKey(0);
     if fresh.next_waiting(from).is_none() {
         return Ok(());
@@ -25,7 +33,7 @@ pub(crate) fn show_waiting(db: &Connection) -> Result<(), Fault> {
     // What is temporary is found first by its name, so rows are written as always.
     db.execute_batch("CREATE TEMP TABLE log AS SELECT * FROM main.log WHERE 0")?;
     while let Some(room) = fresh.next_waiting(from) {
-        let unflushed = fresh.unflushed(room);
+        let unflushed = fresh.unflushed(room, usize::MAX);
         for (slot, ..) in &unflushed.cursors {
             db.prepare_cached("INSERT INTO log SELECT * FROM main.log WHERE key = ?")?
                 .execute([room.cursors(*slot)])?;
@@ -94,5 +102,81 @@ impl<'a> Loader<'a> {
         let room = (id, rows::load_head(self.db, key)?.seq);
         self.rooms.insert(key, room.clone());
         Ok(room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{CommitNumber, Timestamp};
+    use rusqlite::params;
+
+    use super::*;
+    use crate::key::{AppKey, DeviceKey, UserKey};
+    use crate::redo::Packer;
+    use crate::schema::migrate;
+    use crate::view::View;
+
+    const COMMIT: (AppKey, CommitNumber) = (AppKey(1), CommitNumber(1));
+    const ROOM: RoomKey = RoomKey(1);
+
+    fn message(seq: u64, sender: u32) -> Record<'static> {
+        let (kind, body) = (record::kind::MESSAGE, r#"{"text":"hi"}"#);
+        Record::Event {
+            commit: COMMIT,
+            room: ROOM,
+            seq: Seq(seq),
+            number: seq,
+            at: Timestamp(1),
+            sender: UserKey(sender),
+            device: DeviceKey(1),
+            client_id: None,
+            fingerprint: 0,
+            kind,
+            body,
+        }
+    }
+
+    fn read_to(slot: u32) -> Record<'static> {
+        let (room, slot) = (ROOM, Slot(slot));
+        Record::Cursors { commit: COMMIT, room, slot, delivered: Seq(1), read: Seq(1), number: 1 }
+    }
+
+    /// A database with one room, one user, the cursors of slot 1, and a row of `redo` with these records.
+    fn database(records: &[Record<'_>]) -> Connection {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db).unwrap();
+        db.execute_batch(
+            "INSERT INTO app VALUES (1, 'one', '', 0, 0, 0, 1, 0);
+             INSERT INTO user_key VALUES (1, 1, 'ann');
+             INSERT INTO room VALUES (1, 1, 'r', 'group', NULL, NULL, '{}', 0, 1, 0, 1, 1);
+             INSERT INTO member VALUES (1, 1, 'ann', NULL, 'joined', 100, 1, NULL, NULL, '[]', 1);
+             INSERT INTO log (key, kind, commit_number, number, sender, delivered, read)
+             VALUES ((1 << 32) | (1 << 31) | 1, 0, 0, 0, 1, 0, 0)",
+        )
+        .unwrap();
+        let mut packer = Packer::new(vec![COMMIT]);
+        records.iter().for_each(|record| packer.add(record));
+        db.execute("INSERT INTO redo VALUES (1, ?)", params![packer.finish()]).unwrap();
+        db
+    }
+
+    /// Which seqs of the room wait, and whether the room is left alone.
+    fn check(records: &[Record<'_>], seqs: &[u64], stuck: bool) {
+        let db = database(records);
+        let flusher = Flusher::load(&db, usize::MAX, &BTreeSet::new()).unwrap();
+        let waiting = flusher.memtable().unflushed(ROOM, usize::MAX);
+        assert_eq!(waiting.events.iter().map(|fresh| fresh.event.seq.0).collect::<Vec<_>>(), seqs);
+        assert_eq!(flusher.is_stuck(ROOM), stuck);
+        // Rather no answer than one that leaves something out.
+        let view = View { db: &db, fresh: flusher.memtable(), as_of: GroupNumber::MAX };
+        assert_eq!((view.head(ROOM).is_err(), view.cursors(UserKey(1), ROOM).is_err()), (stuck, stuck));
+        assert_eq!(show_waiting(&db).is_err(), stuck, "the doctor is told");
+    }
+
+    #[test]
+    fn what_can_not_be_read_hides_what_comes_after_it_and_is_told() {
+        check(&[message(1, 1), message(2, 1), read_to(1)], &[1, 2], false);
+        check(&[message(1, 1), message(2, 9), message(3, 1)], &[1], true);
+        check(&[message(1, 1), read_to(5)], &[1], true);
     }
 }

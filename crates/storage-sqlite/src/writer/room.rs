@@ -56,6 +56,9 @@ pub(super) fn check(state: &mut State, app: &AppId, work: &RoomWork) -> Result<V
     let State { db, fresh, flusher, caches, .. } = state;
     let conflict = Ok(Verdict::Answer(Outcome::Conflict));
     let Some(app) = caches.app(db, app)? else { return conflict };
+    if work.client_id.is_some() && !caches.device_lives(db, app.key, &work.device)? {
+        return Ok(Verdict::Answer(Outcome::DeviceEnded));
+    }
     let name = (app.key, work.room.clone());
     let expect = &work.changes.expect;
     match (&work.changes.create, caches.room(view(db, fresh), &name)?) {
@@ -394,7 +397,7 @@ impl Writing<'_> {
         let Some((commit, EventBody::Message { content, reply_to, .. })) = rows::load_body(db, key)? else {
             return Ok(());
         };
-        self.flusher.erase(db, (self.app, commit), room, target)?;
+        self.flusher.erase((self.app, commit), room, target);
         let content = if planted(Bug::BodyKeptAfterRedaction) { content } else { None };
         self.strip(target, &EventBody::Message { content, reply_to, redacted_by: Some(redaction) })?;
         let mut edits = db.prepare_cached("SELECT seq FROM edit WHERE target = ?")?;

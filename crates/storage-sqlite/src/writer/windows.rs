@@ -214,7 +214,8 @@ impl Windows {
                 write_window(db, device, window)?;
             }
         }
-        if all || self.noted_at_work + NOTE_WORK <= self.work {
+        // Where a room is damaged, the next run must find it damaged again: the tail stays as long as it is.
+        if self.damaged.is_empty() && (all || self.noted_at_work + NOTE_WORK <= self.work) {
             self.noted_at_work = self.work;
             self.note(db, apps)?;
         }

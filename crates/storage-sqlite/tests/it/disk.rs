@@ -112,3 +112,46 @@ async fn a_full_disk_is_unavailable() {
 async fn a_sync_that_fails_is_unavailable() {
     check(Fault::Sync).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_after_a_failure_leaves_nothing_waiting() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    let version = world.room("red").await.room.version;
+    assert!(matches!(try_send(&world, &store, version, 0).await, Ok(Outcome::Done(_))));
+    let wal = wal_of(&folder);
+    faults::set(&wal, Fault::Write);
+    assert!(matches!(try_send(&world, &store, version, 1).await, Err(StoreError::Unavailable(_))));
+    faults::set(&wal, Fault::None);
+    store.close().await;
+    let db = rusqlite::Connection::open(folder.path().join("starling.db")).unwrap();
+    let waiting: usize = db.query_row("SELECT sum(length(records)) FROM redo", [], |row| row.get(0)).unwrap();
+    assert_eq!(waiting, 1, "an empty row");
+    let last: String = db.query_row("SELECT body FROM log WHERE client_id = 'd0'", [], |row| row.get(0)).unwrap();
+    assert!(last.contains("message 0"), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_after_a_failure_leaves_nothing_waiting() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    let version = world.room("red").await.room.version;
+    let wal = wal_of(&folder);
+    for n in 0..40 {
+        assert!(matches!(try_send(&world, &store, version, n).await, Ok(Outcome::Done(_))));
+    }
+    faults::set(&wal, Fault::Write);
+    assert!(matches!(try_send(&world, &store, version, 40).await, Err(StoreError::Unavailable(_))));
+    faults::set(&wal, Fault::None);
+    let before = told(&*store, &world.app).await;
+    let db = rusqlite::Connection::open(folder.path().join("starling.db")).unwrap();
+    let waiting = || db.query_row("SELECT sum(length(records)) FROM redo", [], |row| row.get::<_, usize>(0)).unwrap();
+    assert!(waiting() > 1);
+    let given_up = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while waiting() > 1 {
+        assert!(std::time::Instant::now() < given_up, "{} bytes wait still", waiting());
+        assert_eq!(told(&*store, &world.app).await, before);
+    }
+    assert_eq!(told(&*store, &world.app).await, before);
+    assert_eq!(store.doctor().unwrap(), []);
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use storage::Store;
+use storage::conformance::world::say;
 use storage_sqlite::{OpenError, Rule, doctor, seal};
 
 use crate::world::{fresh, lively};
@@ -128,6 +129,46 @@ async fn each_damage_is_found() {
     check_bytes(&healthy, |bytes| bytes[18] = 3);
     tested.insert(Rule::Integrity.name());
     assert_eq!(tested.len(), 18, "a rule has no test: {tested:?}");
+}
+
+/// The same of what waits in `redo`.
+const DAMAGES_OF_WAITING: &[(Rule, &str)] = &[
+    (Rule::Readable, "UPDATE redo SET records = substr(records, 1, length(records) - 1) WHERE length(records) > 1"),
+    (Rule::Readable, "DELETE FROM log WHERE kind = 0"),
+    (Rule::References, "UPDATE log SET key = key + 900 WHERE kind = 0"),
+    (Rule::Journal, "UPDATE redo SET records = x'00'"),
+    (Rule::Journal, "DELETE FROM redo"),
+    (Rule::SeqsDense, "DELETE FROM redo WHERE key = (SELECT max(key) FROM redo WHERE length(records) > 1) - 3"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_damage_of_what_waits_is_found() {
+    let (store, folder) = fresh();
+    let world = lively(store.clone()).await;
+    let mut last = domain::Seq(0);
+    for n in 0..8 {
+        last = world.act("ann", "red", say(&format!("{n} waits"))).await.seq;
+    }
+    let copy = |name: &str| {
+        let path = folder.path().join(name);
+        store.backup(&path).unwrap();
+        path
+    };
+    let waiting = std::fs::read(copy("waiting.db")).unwrap();
+    for (rule, sql) in DAMAGES_OF_WAITING {
+        check(&waiting, *rule, |db| {
+            let changed = db.execute(sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            assert!(changed > 0, "changes nothing: {sql}");
+        });
+    }
+    world.act("ann", "red", domain::Action::Redact { target: last, reason: None }).await;
+    let redacted = std::fs::read(copy("redacted.db")).unwrap();
+    store.close().await;
+    check(&redacted, Rule::Redactions, |db| {
+        let from = folder.path().join("waiting.db");
+        db.execute("ATTACH ? AS before", [from.to_str().unwrap()]).unwrap();
+        db.execute("INSERT OR REPLACE INTO main.redo SELECT * FROM before.redo", []).unwrap();
+    });
 }
 
 fn check(healthy: &[u8], rule: Rule, damage: impl Fn(&Connection)) {

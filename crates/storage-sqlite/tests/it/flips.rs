@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use storage::conformance::world::say;
 use storage::{Outcome, Store, StoreError};
 use storage_sqlite::{Options, SqliteStore, doctor};
+use tokio::runtime::Runtime;
 
 use crate::story::{differences, read_all, told_in, world_of};
-use crate::world::{fresh, on, open, send_as};
+use crate::world::{fresh, fresh_with, lively, on, open, send_as};
 
 /// Pages for each of which there is one flip in the short form.
 const PAGES_PER_FLIP: usize = 2;
@@ -24,10 +25,10 @@ const SEED: u64 = 0x5eed_f11b;
 const PAGE_BYTES: usize = 2048;
 
 /// Numbers that look random and are the same in every run (splitmix64).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
+    pub fn roll(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -81,9 +82,12 @@ async fn fate_of(folder: &Path, expected: &[String], flip: Flip) -> Fate {
     fate
 }
 
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
+}
+
 #[test]
 fn a_flipped_byte_is_found_and_never_served() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (healthy, expected) = runtime().block_on(async {
         let (store, folder) = fresh();
         told_in(store.clone()).await;
@@ -94,6 +98,33 @@ fn a_flipped_byte_is_found_and_never_served() {
         store.close().await;
         (std::fs::read(folder.path().join("starling.db")).unwrap(), expected)
     });
+    check(&healthy, &expected);
+}
+
+#[test]
+fn a_flipped_byte_of_what_waits_is_found_and_never_served() {
+    let (healthy, expected) = runtime().block_on(async {
+        let (store, folder) = fresh();
+        told_in(store.clone()).await;
+        store.close().await;
+        // The windows are read from their rows then.
+        let store = open(folder.path());
+        let world = world_of(&store).await;
+        for n in 0..30 {
+            let actor = ["ann", "bob", "dan"][n % 3];
+            world.act(actor, ["long", "red"][n % 2 * usize::from(n % 3 == 0)], say(&format!("{n} waits"))).await;
+        }
+        let backup = folder.path().join("backup.db");
+        store.backup(&backup).unwrap();
+        let expected = read_all(&*store).await;
+        store.close().await;
+        (std::fs::read(backup).unwrap(), expected)
+    });
+    check(&healthy, &expected);
+}
+
+/// Flips bytes of a healthy file of which all reads are as expected.
+fn check(healthy: &[u8], expected: &[String]) {
     let per_page = std::env::var(FLIPS_VARIABLE).map_or(0, |text| text.parse().unwrap());
     let flips = flips(healthy.len(), per_page);
     let (next, fates) = (AtomicUsize::new(0), Mutex::<BTreeMap<Fate, usize>>::default());
@@ -103,13 +134,13 @@ fn a_flipped_byte_is_found_and_never_served() {
                 let runtime = runtime();
                 while let Some(flip) = flips.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let folder = tempfile::tempdir().unwrap();
-                    let mut bytes = healthy.clone();
+                    let mut bytes = healthy.to_vec();
                     bytes[flip.at] ^= flip.change;
                     std::fs::write(folder.path().join("starling.db"), bytes).unwrap();
                     // It may be an error, if not even the header can be read.
                     let found = doctor(folder.path());
                     assert!(!matches!(&found, Ok(findings) if findings.is_empty()), "{flip:?} is not found");
-                    let fate = runtime.block_on(fate_of(folder.path(), &expected, *flip));
+                    let fate = runtime.block_on(fate_of(folder.path(), expected, *flip));
                     *fates.lock().unwrap_or_else(PoisonError::into_inner).entry(fate).or_default() += 1;
                 }
             });
@@ -157,6 +188,37 @@ async fn a_damaged_room_is_nobody_elses_matter() {
     let backup = folder.path().join("backup.db");
     assert!(store.backup(&backup).is_err() && !backup.exists(), "damage is not copied");
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_damaged_page_knows_is_not_done_twice() {
+    let (store, folder) = fresh_with(0);
+    let world = lively(store.clone()).await;
+    for n in 0..10 {
+        send_as(&world, &format!("once-{n}"), n, "red").await;
+    }
+    for _ in 0..20 {
+        world.act("ann", "red", say(&"on another page ".repeat(40))).await;
+    }
+    // Not closed, so the client ids stand in the log and in no window.
+    let copy = tempfile::tempdir().unwrap();
+    let file = copy.path().join("starling.db");
+    store.backup(&file).unwrap();
+    let version = world.room("red").await.room.version;
+    store.close().await;
+    drop(folder);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"once-3").expect("it is stored as it is");
+    bytes[at] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    for run in 0..3 {
+        let store = open(copy.path());
+        let changes = storage::conformance::world::message_changes(version, "once-3");
+        let work = storage::Work::Room(world.work_as("once-3", 3, world.work("ann", "red", changes)));
+        let again = store.commit(storage::Unit { app: world.app.clone(), at: world.tick(), work }).await;
+        assert!(matches!(again, Err(StoreError::Damaged(_))), "run {run}: {again:?}");
+        store.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

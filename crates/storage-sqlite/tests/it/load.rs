@@ -8,6 +8,7 @@ use domain::{Head, Seq};
 use storage::conformance::world::{World, message_changes, range, read_to, room, say, user};
 use storage::{MemberFilter, Outcome, Store, StoreError, Unit, Work};
 use storage_sqlite::{Options, SqliteStore, doctor};
+use wal_buffer::faults::{self, Fault};
 
 use crate::world::{crashed, fresh, fresh_with, lively, on, open, send_as};
 
@@ -216,4 +217,85 @@ async fn a_reader_sees_one_moment_while_rooms_are_flushed_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_sees_one_moment_while_rooms_take_turns() {
     check_moments(40_000).await;
+}
+
+/// Sends a message until it is known to be written, by the same client id.
+async fn send_surely(world: &World, name: &str, n: usize) {
+    loop {
+        let version = world.room(name).await.room.version;
+        let work = world.work("ann", name, message_changes(version, &format!("{name} {n}")));
+        let work = Work::Room(world.work_as(&format!("{name}-{n}"), n as u64, work));
+        let unit = Unit { app: world.app.clone(), at: world.tick(), work };
+        match world.store.commit(unit).await {
+            Ok(Outcome::Done(_) | Outcome::Duplicate(_)) => return,
+            Ok(Outcome::Conflict) | Err(StoreError::Unavailable(_)) => tokio::task::yield_now().await,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// How often the disk fails.
+const FAILURES: u64 = 12;
+
+/// Groups of many rooms fail while others read; each message is there once, and a reader sees one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_one_moment_while_groups_fail() {
+    let (store, folder) = fresh_with(6_000);
+    let world = World::new(store.clone() as Arc<dyn Store>).await;
+    for name in ROOMS {
+        world.group(name, &["ann", "bob"]).await;
+    }
+    let wal = std::fs::canonicalize(folder.path()).unwrap().join("starling.db-wal");
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writing = tokio::task::JoinSet::new();
+    for name in ROOMS {
+        let (world, stop) = (world.clone(), stop.clone());
+        writing.spawn(async move {
+            let mut sent = 0;
+            while !stop.load(Ordering::Relaxed) {
+                send_surely(&world, name, sent).await;
+                sent += 1;
+            }
+            sent
+        });
+    }
+    let mut reading = tokio::task::JoinSet::new();
+    for name in ROOMS {
+        let (world, stop) = (world.clone(), stop.clone());
+        reading.spawn(async move {
+            let mut seen = Head::default();
+            while !stop.load(Ordering::Relaxed) {
+                seen = look(&world, name, seen).await;
+            }
+        });
+    }
+    for fault in [Fault::Write, Fault::Sync, Fault::HalfWrite, Fault::Full].into_iter().cycle().take(FAILURES as usize)
+    {
+        let (failed, head) = (faults::count(&wal), store.head(&world.app).await.unwrap());
+        faults::set(&wal, fault);
+        while faults::count(&wal) < failed + 3 {
+            tokio::task::yield_now().await;
+        }
+        faults::set(&wal, Fault::None);
+        while store.head(&world.app).await.unwrap().0 < head.0 + 10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let sent: u64 = writing.join_all().await.into_iter().sum::<usize>() as u64;
+    reading.join_all().await;
+    let mut found = 0;
+    for name in ROOMS {
+        found += look(&world, name, Head::default()).await.messages;
+    }
+    assert_eq!(found, sent);
+    let before = all_of(&world).await;
+    let after_crash = crashed(folder.path());
+    store.close().await;
+    for folder in [folder.path(), after_crash.path()] {
+        assert_eq!(doctor(folder).unwrap(), []);
+        let store = open(folder);
+        assert_eq!(all_of(&on(&world, &store)).await, before);
+        store.close().await;
+    }
 }

@@ -14,5 +14,6 @@ mod load;
 mod redaction;
 mod reopen;
 mod story;
+mod unsteady;
 mod upgrade;
 mod world;

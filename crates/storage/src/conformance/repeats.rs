@@ -97,6 +97,9 @@ pub async fn repeats_of_deleted_texts_are_recognised(store: Arc<dyn Store>) {
     let end = domain::AccountChange::RevokeDevices { user: super::world::user("bob"), devices: vec![device("bob-1")] };
     world.account_done(vec![end]).await;
     assert_eq!(recall(&world, "bob-1", "c1", 7).await, None);
+    // So nothing that could be a repeat is written, neither the same nor another.
+    assert_eq!(say_as(&world, "bob", "c1", 7, "secret").await, Outcome::DeviceEnded);
+    assert_eq!(say_as(&world, "bob", "c2", 8, "more").await, Outcome::DeviceEnded);
     world.act("bob", "red", Action::Redact { target: sent.seq, reason: None }).await;
     assert_eq!(recall(&world, "bob-1", "c1", 7).await, None);
 }

@@ -60,9 +60,13 @@ impl Tenant {
     }
 
     fn write_room(&mut self, unit: &Unit, work: &RoomWork) -> (Outcome, Option<Commit>) {
-        let window = self.windows.entry(work.device.clone()).or_default();
-        if let Some(answer) = work.client_id.as_ref().and_then(|id| window.recall(id, work.fingerprint)) {
+        let window = self.windows.get(&work.device);
+        let remembered = work.client_id.as_ref().and_then(|id| window?.recall(id, work.fingerprint));
+        if let Some(answer) = remembered {
             return (answer, None);
+        }
+        if work.client_id.is_some() && self.accounts.device(&work.device).is_none() {
+            return (Outcome::DeviceEnded, None);
         }
         if !self.is_as_expected(work) {
             return (Outcome::Conflict, None);

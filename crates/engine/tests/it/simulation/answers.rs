@@ -98,11 +98,11 @@ impl<'a> Window<'a> {
 
     fn check_edit(&self, entry: &Entry) -> Result<(), String> {
         let seq = entry.event.seq;
-        let old = self.truth.edits_of(seq).rfind(|edit| self.truth.step_of(edit.seq) <= self.asked);
+        // The last one that is the viewer's to see, whatever was made while they were away.
+        let was_written = |edit: &&std::sync::Arc<domain::Event>| self.truth.step_of(edit.seq) <= self.asked;
+        let old = self.truth.edits_of(seq).filter(|edit| self.may_see(edit.seq)).rfind(was_written);
         let Some(edit) = &entry.edit else {
-            // Of a room's last message only the last edit is looked up: one out of the viewer's sight hides those before it.
-            let last = self.truth.edits_of(seq).next_back();
-            let shown = old.is_none() || last.is_none_or(|last| !self.may_see(last.seq)) || !self.is_settled();
+            let shown = old.is_none() || !self.is_settled();
             let gone = self.truth.redacted.contains_key(&seq);
             return if shown || gone { Ok(()) } else { Err(format!("does not show its edit {old:?}")) };
         };
@@ -111,8 +111,6 @@ impl<'a> Window<'a> {
         if written != Some(&said) || !self.may_see(edit.seq) {
             return Err("shows an edit that is not its own or not the viewer's to see".into());
         }
-        let was_written = |edit: &&std::sync::Arc<domain::Event>| self.truth.step_of(edit.seq) <= self.asked;
-        let old = self.truth.edits_of(seq).filter(|edit| self.may_see(edit.seq)).rfind(was_written);
         if old.is_some_and(|old| old.seq > edit.seq) {
             return Err(format!("shows an edit older than {old:?}"));
         }
@@ -242,8 +240,8 @@ pub(super) fn true_texts(truth: &TrueRoom, user: &UserId) -> BTreeMap<Seq, Optio
     let visible = truth.events.iter().filter(|event| truth.may_see(&place, event.seq));
     let said = visible.filter_map(|event| match &event.body {
         EventBody::Message { content: Some(content), .. } => {
-            // Only the last edit is looked up; made while the user was away, it is not theirs, and the first words stand.
-            let last = truth.edits_of(event.seq).next_back().filter(|edit| truth.may_see(&place, edit.seq));
+            // An edit that was made while the user was away is not theirs to see, and the one before it stands.
+            let last = truth.edits_of(event.seq).rfind(|edit| truth.may_see(&place, edit.seq));
             let edited = last.and_then(|edit| match &edit.body {
                 EventBody::Edit { content, .. } => content.as_ref(),
                 _ => None,

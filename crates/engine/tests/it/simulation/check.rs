@@ -168,12 +168,14 @@ fn deed_wrong(book: &Book, deed: &Deed) -> Option<String> {
     let is_its = |event: &&Arc<Event>| event.client_id.as_ref() == Some(&deed.client_id);
     let events: Vec<_> = book.rooms.values().flat_map(|room| &room.events).filter(is_its).collect();
     let wrong = |what: &str| Some(format!("{} {what}: {deed:?} {events:?}", deed.client_id));
-    // Of devices that have ended nothing is remembered: a repeat that was let in just before its device's end can be
-    // written again after it. Known, and told apart from every other repeat.
-    let after_end = |event: &&Arc<Event>| {
+    // Of devices that have ended nothing is remembered, and nothing may be written by them.
+    let after_end = |event: &Arc<Event>| {
         book.gone.get(&deed.device).is_some_and(|gone| *gone < book.rooms[&event.room].step_of(event.seq))
     };
-    if events.iter().filter(|event| !after_end(event)).count() > 1 || events.len() > 2 {
+    if events.iter().any(|event| after_end(event)) {
+        return wrong("took effect after the end of its device");
+    }
+    if events.len() > 1 {
         return wrong("took effect more than once");
     }
     let speaks = matches!(deed.command.action, Action::Send { .. } | Action::Edit { .. });
