@@ -2,7 +2,10 @@
 //!
 //! One link drives them all, so the figures of two servers differ by the servers and their protocols, not by the driver.
 
+pub mod mqtt;
 pub mod starling;
+mod xml;
+pub mod xmpp;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
+use crate::codec::mqtt::{Mqtt, Session, Version};
 use crate::codec::starling::Starling;
+use crate::codec::xmpp::Xmpp;
 use crate::codec::{Codec, Person, To};
 
 const NANOS: f64 = 1e9;
@@ -105,6 +107,16 @@ pub struct History {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 pub enum Protocol {
     Starling,
+    /// 3.1.1, with sessions that the broker forgets
+    Mqtt,
+    /// 3.1.1, with sessions that the broker keeps
+    MqttKept,
+    /// 5, with sessions that the broker forgets
+    Mqtt5,
+    /// 5, with sessions that the broker keeps
+    Mqtt5Kept,
+    /// On plain TCP, with stream management
+    Xmpp,
 }
 
 /// What a worker is told.
@@ -197,8 +209,15 @@ impl Plan {
 
     /// A connection's side of the protocol. Without `since`, it wants to know nothing of what has been.
     pub fn codec(&self, person: Person, tokens: &Tokens, since: Option<u64>) -> Result<Box<dyn Codec>> {
+        let password = tokens.0.get(person as usize).cloned();
+        let mqtt = |version, session| Mqtt::new(version, session, person, password.clone());
         Ok(match self.protocol {
             Protocol::Starling => Box::new(self.starling(person, tokens, since)?),
+            Protocol::Mqtt => Box::new(mqtt(Version::V3, Session::Clean)),
+            Protocol::MqttKept => Box::new(mqtt(Version::V3, Session::Kept)),
+            Protocol::Mqtt5 => Box::new(mqtt(Version::V5, Session::Clean)),
+            Protocol::Mqtt5Kept => Box::new(mqtt(Version::V5, Session::Kept)),
+            Protocol::Xmpp => Box::new(Xmpp::new(person, password)),
         })
     }
 
