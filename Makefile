@@ -4,6 +4,8 @@
 DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 BENCH ?=
+LOAD ?= chat
+COMPARE ?=
 FUZZ ?= 60
 TORTURE ?=
 SEEDS ?= 10000
@@ -19,7 +21,7 @@ STEP := @scripts/step
 # Steps come in their written order and share two cores well enough by themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run dev test bench torture simulate fuzz lint fmt clean \
+.PHONY: help run dev test bench load compare torture simulate fuzz lint fmt clean \
 	need-build need-test build-web build-release build-debug \
 	check-format check-lints check-tidy test-rust test-torture test-faults test-scripts check-generated test-browser test-docs
 
@@ -36,6 +38,12 @@ dev: build-release ## Build everything and serve with demo people, rooms and his
 
 bench: need-build ## Measure (BENCH='arguments of the driver')
 	$(STEP) 'Benchmarks' cargo run --locked --release --package starling-bench -- $(BENCH)
+
+load: build-release ## Drive a fresh server with many connections (LOAD='group --members 1000 --rate 50')
+	$(STEP) 'Load' cargo run --locked --release --package loadgen -- run --binary $(STARLING_RELEASE) $(LOAD)
+
+compare: need-build ## Compare with mosquitto, ejabberd, Redis and PostgreSQL (COMPARE='--quick')
+	$(STEP) 'Comparison with peers' scripts/compare $(COMPARE)
 
 ## ---- judge
 

@@ -361,6 +361,13 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_password_gives_their_name_too() {
+        let mut out = Vec::new();
+        Mqtt::new(Version::V3, Session::Clean, 7, Some("pw".to_owned())).open(&mut out);
+        assert_eq!(out, b"\x10\x22\0\x04MQTT\x04\xc2\xff\xff\0\x08person-7\0\x08person-7\0\x02pw".as_slice());
+    }
+
+    #[test]
     fn what_is_said_is_what_the_protocol_wants() {
         for version in VERSIONS {
             let mut codec = connected(version);
