@@ -49,6 +49,9 @@ pub struct Slow {
     /// Messages that each of the people who chat writes in a second.
     #[arg(long, default_value_t = 2.0)]
     rate: f64,
+    /// Tells latencies and doesn't judge by them, for a machine that does other things too.
+    #[arg(long)]
+    untimed: bool,
 }
 
 /// A connection of a client.
@@ -80,7 +83,7 @@ enum End {
 /// Three phases: nobody else, as many clients that read, as many that don't. True if the others hardly notice, and those who
 /// read slowly know everything in the end.
 pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
-    let Slow { target, clients, seconds, rate } = slow;
+    let Slow { target, clients, seconds, rate, untimed } = slow;
     let time = Duration::from_secs(*seconds);
     let mut people = People::gather(&target.address, ROOM, PEOPLE).await?;
     let mut tokens = Vec::new();
@@ -125,7 +128,9 @@ pub async fn run(slow: &Slow) -> anyhow::Result<bool> {
 
     let allowed = before.max(with_readers) + u64::from(*clients) * CLIENT_KIB_MAX + REST_KIB_MAX;
     let mut kept = true;
-    if !among.acks.at_most_double(&reading.acks) || !among.deliveries.at_most_double(&reading.deliveries) {
+    let hardly_notice =
+        among.acks.at_most_double(&reading.acks) && among.deliveries.at_most_double(&reading.deliveries);
+    if !hardly_notice && !untimed {
         println!("BROKEN: clients that don't read make the others wait more than twice as long as clients that do");
         kept = false;
     }
