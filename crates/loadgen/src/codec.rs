@@ -46,6 +46,11 @@ pub trait Codec: Send {
     /// Asks to be able to send to somebody, or to be in a group and get its messages.
     fn join(&mut self, to: To, out: &mut Vec<u8>) -> u64;
 
+    /// Whether one stays in a group when the connection ends, and need not join again.
+    fn stays(&self) -> bool {
+        false
+    }
+
     /// Sends a message where one has joined.
     fn send(&mut self, to: To, text: &str, out: &mut Vec<u8>) -> Result<u64>;
 

@@ -144,8 +144,8 @@ async fn for_each<T: 'static, F: Future<Output = Result<T>> + 'static>(
     Ok(done)
 }
 
-async fn connect(plan: &Plan, tokens: &Tokens) -> Result<Vec<(Person, Link)>> {
-    let codecs = plan.people().map(|person| Ok((person, plan.codec(person, tokens, None)?)));
+async fn connect(plan: &Plan, tokens: &Tokens, who: impl Fn(&Person) -> bool) -> Result<Vec<(Person, Link)>> {
+    let codecs = plan.people().filter(who).map(|person| Ok((person, plan.codec(person, tokens, None)?)));
     let codecs = codecs.collect::<Result<Vec<_>>>()?;
     let address = plan.address;
     let connecting = codecs
@@ -155,21 +155,39 @@ async fn connect(plan: &Plan, tokens: &Tokens) -> Result<Vec<(Person, Link)>> {
 }
 
 async fn talk(plan: &Plan, tokens: &Tokens, coordinator: &mut Coordinator, record: &Rc<RefCell<Record>>) -> Result<()> {
-    let mut links = connect(plan, tokens).await?;
+    let part = |person| plan.workload.part(person);
+    let makers = |person: &Person| part(*person).is_some_and(|part| part.makes.is_some());
+    let mut links = connect(plan, tokens, makers).await?;
     for (person, link) in &mut links {
-        if let Some(group) = plan.workload.part(*person).and_then(|part| part.makes) {
+        if let Some(group) = part(*person).and_then(|part| part.makes) {
             link.ask(|codec, out| Ok(codec.make(group, out))).await?;
         }
     }
     tell(&Tells::Made)?;
     let Told::Join = coordinator.told().await? else { anyhow::bail!("out of step") };
-    let workload = plan.workload.clone();
+    // Everybody hears of each who joins a group. If one stays in it, better those don't who have nothing to do but listen.
+    let stays = matches!(plan.workload, Workload::Group(_)) && plan.codec(0, tokens, None)?.stays();
+    if stays {
+        links.clear();
+        let address = plan.address;
+        let others = plan.people().filter(|person| !makers(person)).map(|person| {
+            let (codec, part) = (plan.codec(person, tokens, None), part(person));
+            async move {
+                let mut link = Link::ready(address, codec?).await?;
+                match part {
+                    Some(part) => link.ask(|codec, out| Ok(codec.join(part.joins, out))).await,
+                    None => Ok(()),
+                }
+            }
+        });
+        for_each(others).await?;
+    }
+    let there: Vec<Person> = links.iter().map(|(person, _)| *person).collect();
+    links.extend(connect(plan, tokens, |person| !there.contains(person)).await?);
     let joined = links.into_iter().map(|(person, mut link)| {
-        let part = workload.part(person);
+        let part = part(person);
         async move {
-            if let Some(part) = &part
-                && part.makes.is_none()
-            {
+            if let Some(part) = part.as_ref().filter(|part| !stays && part.makes.is_none()) {
                 link.ask(|codec, out| Ok(codec.join(part.joins, out))).await?;
             }
             Ok((link, part))
@@ -198,7 +216,7 @@ async fn storm(
     coordinator: &mut Coordinator,
     record: &Rc<RefCell<Record>>,
 ) -> Result<()> {
-    let links = connect(plan, tokens).await?;
+    let links = connect(plan, tokens, |_| true).await?;
     tell(&Tells::Made)?;
     let Told::Join = coordinator.told().await? else { anyhow::bail!("out of step") };
     tell(&Tells::Ready)?;

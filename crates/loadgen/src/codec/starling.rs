@@ -139,8 +139,17 @@ impl Codec for Starling {
         id
     }
 
+    fn stays(&self) -> bool {
+        true
+    }
+
     fn send(&mut self, to: To, text: &str, out: &mut Vec<u8>) -> Result<u64> {
-        let room = self.rooms.get(&to).context("has not joined")?.clone();
+        let room = match (self.rooms.get(&to), to) {
+            (Some(room), _) => room.clone(),
+            // Joined by a connection before this one.
+            (None, To::Group(group)) => group_room(group),
+            (None, To::Person(_)) => bail!("has not joined"),
+        };
         let client_id = Some(format!("{}-{}", self.name, self.next_id));
         let content = Content::Text(TextContent {
             text: text.to_owned(),
@@ -320,7 +329,7 @@ mod tests {
         check(&mut codec, &[r#"{"id":8,"error":{"code":"not_a_member"}}"#], &[r#"Refused(8, "not_a_member")"#]);
         let mut out = Vec::new();
         assert!(codec.read(&frame(r#"{"push":"resync"}"#), &mut out, &mut |_| {}).is_err());
-        assert!(codec.send(To::Group(1), "x", &mut out).is_err(), "not joined");
+        assert!(codec.send(To::Person(9), "x", &mut out).is_err(), "not joined");
         let id = codec.join(To::Person(3), &mut out);
         check(&mut codec, &[&format!(r#"{{"id":{id},"result":{{"id":"room-x"}}}}"#)], &[&format!("Done({id})")]);
         assert!(codec.send(To::Person(3), "x", &mut out).is_ok());
