@@ -46,7 +46,9 @@ pub(super) fn too_many_pings() -> CloseFrame {
 pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSocket) {
     let _counted = Counted::new();
     let mut pace = Pace::new(Instant::now());
-    let end = match connect(&door, &context, &mut socket, &mut pace).await {
+    // In a box, which is gone when it is over: what it needs is not kept by every connection for all its life.
+    let connecting = Box::pin(connect(&door, &context, &mut socket, &mut pace));
+    let end = match connecting.await {
         Ok((who, session)) => {
             let (finished, finished_receiver) = mpsc::channel(door.options.requests_in_flight_max);
             let commands = Commands::new(&door, &who.actor, &context, &finished);
