@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::sync::watch;
 
 use crate::address::{group, plain};
@@ -15,6 +15,9 @@ use crate::{Counters, NetOptions};
 
 /// Pause after a failed accept (no file descriptors left): trying at once would only burn the processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Connections that may wait to be accepted; the system has a limit of its own (`net.core.somaxconn`). When a server comes back
+/// all of its clients come at once, and who finds no place tries again after one second, and then after three.
+const WAITING_CONNECTIONS_MAX: u32 = 65_535;
 /// Bytes that the system keeps of what a connection is sent before it is on its way. What a peer takes quickly is never so
 /// much; for one that does not read, the system would keep megabytes, which nobody counts, and the doors would learn of
 /// it only then.
@@ -32,8 +35,14 @@ pub struct Listener {
 impl Listener {
     /// Binds an address; port 0 picks a free one.
     pub async fn bind(address: impl ToSocketAddrs, options: NetOptions) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, options: Arc::new(options), counters: Arc::default() })
+        let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "the address is of no interface");
+        for address in lookup_host(address).await? {
+            match listen(address) {
+                Ok(listener) => return Ok(Self { listener, options: Arc::new(options), counters: Arc::default() }),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
     }
 
     /// Where it listens.
@@ -89,6 +98,15 @@ impl Listener {
         }
         tokio::spawn(connection::serve(socket, peer, place, router.clone(), options.clone(), stopping.clone()));
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Elsewhere it would let two servers listen at the same place.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS_MAX)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::origin;
 
 /// Bytes read from a socket at once: an idle connection holds a buffer of this size.
-const READ_BUFFER_BYTES: usize = 4096;
+const READ_BUFFER_BYTES: usize = 2048;
 /// Bytes gathered before they are written: what waits goes out in pieces of this size.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
