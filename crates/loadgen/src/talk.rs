@@ -102,12 +102,13 @@ impl Talker {
                 Seen::Done(id) | Seen::Refused(id, _) => {
                     let Some(place) = waiting.iter().position(|(other, _)| *other == id) else { continue };
                     let Some((_, due)) = waiting.remove(place) else { continue };
-                    if !self.measured.counts(due) {
-                    } else if matches!(one, Seen::Done(_)) {
-                        record.acked += 1;
-                        record.acks.add(since(due));
-                    } else {
-                        record.refused += 1;
+                    match one {
+                        _ if !self.measured.counts(due) => {}
+                        Seen::Done(_) => {
+                            record.acked += 1;
+                            record.acks.add(since(due));
+                        }
+                        _ => record.refused += 1,
                     }
                 }
                 Seen::Message(Some(sent)) if self.measured.counts(sent) => {
