@@ -4,6 +4,7 @@
 
 pub mod mqtt;
 pub mod starling;
+mod websocket;
 mod xml;
 pub mod xmpp;
 
@@ -12,6 +13,11 @@ use serde::{Deserialize, Serialize};
 
 /// A person of the load, by number; what they are called, each protocol has its own rules for.
 pub type Person = u32;
+
+/// Groups from this number on are rooms that the server was started with: `starling dev --messages` makes them.
+pub const STORED: u32 = 1 << 31;
+/// The group of very many that the server was started with: `starling dev --members` makes it.
+pub const CROWD: u32 = u32::MAX;
 
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,7 +60,7 @@ pub trait Codec: Send {
     /// Sends a message where one has joined.
     fn send(&mut self, to: To, text: &str, out: &mut Vec<u8>) -> Result<u64>;
 
-    /// Asks something that only this protocol knows: for a list of changes, or for a page of history.
+    /// Asks something that only some protocols know: for a list of changes, or for a page of history.
     fn ask(&mut self, question: &Question, out: &mut Vec<u8>) -> Result<u64> {
         let _ = out;
         anyhow::bail!("the protocol does not know {question:?}")
@@ -62,6 +68,11 @@ pub trait Codec: Send {
 
     /// Up to where the server has told what happened: what to say when coming back.
     fn known(&self) -> Option<u64> {
+        None
+    }
+
+    /// A connection of the same person and device that goes on where this one ends, if the protocol can do that.
+    fn again(&self) -> Option<Box<dyn Codec>> {
         None
     }
 
@@ -74,6 +85,10 @@ pub trait Codec: Send {
 pub enum Question {
     /// What has changed since then?
     Sync { since: u64 },
-    /// A page of a room's history.
-    History { room: String, before: u64, limit: u32 },
+    /// A page of history; the newest one, unless it says before what.
+    History { of: To, before: Option<u64>, limit: u32 },
+    /// Everything there has been read.
+    Read { of: To },
+    /// One is typing there.
+    Typing { to: To },
 }

@@ -9,24 +9,28 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::clock::{now, wait_until};
 use crate::costs;
-use crate::plan::{Plan, Workload};
-use crate::record::Record;
+use crate::day::Operation;
+use crate::plan::Plan;
+use crate::record::{Counts, Record};
 use crate::target::Target;
 use crate::worker::{Tells, Told};
+use crate::workload::Workload;
 
 const NANOS: f64 = 1e9;
 /// Between telling the workers and their beginning.
 const LEAD_NANOS: u64 = 300_000_000;
-/// How long memory is left alone before it is looked at.
-const SETTLE: Duration = Duration::from_secs(3);
+
+/// How often processor time is looked at when nobody knows when it ends.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long and how wide.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Shape {
     /// Processes that share the people; each has a connection for each of its people, 20,000 at most
     #[arg(long, default_value_t = 1, global = true)]
@@ -34,9 +38,12 @@ pub struct Shape {
     /// Seconds before the measured time
     #[arg(long, default_value_t = 3.0, global = true)]
     pub warm_up: f64,
-    /// Seconds of the measured time
+    /// Seconds of the measured time; syncs, history and storms take as long as they take
     #[arg(long, default_value_t = 10.0, global = true)]
     pub seconds: f64,
+    /// Seconds in which memory is left alone before it is looked at
+    #[arg(long, default_value_t = 3.0, global = true)]
+    pub settle: f64,
     /// Says nothing on the way
     #[arg(long, global = true)]
     pub quiet: bool,
@@ -101,26 +108,37 @@ pub async fn run(target: &Target, workload: &Workload, shape: &Shape) -> Result<
     }
     ear.all(count, |told| matches!(told, Tells::Ready)).await?;
     say(shape, &format!("{} people are there", workload.people()));
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(Duration::from_secs_f64(shape.settle)).await;
     let idle = (resident()?, costs::socket_kib()?);
 
     let begins = now() + LEAD_NANOS;
-    let from = begins + (shape.warm_up * NANOS) as u64;
+    let ends_by_itself = workload.ends_by_itself();
+    let from = begins + if ends_by_itself { 0 } else { (shape.warm_up * NANOS) as u64 };
     let to = from + (shape.seconds * NANOS) as u64;
     for worker in &mut workers {
         worker.tell(&Told::Go { from, to }).await?;
     }
     let drivers: Vec<u32> = workers.iter().filter_map(|worker| worker.child.id()).collect();
     let processes = target.processes.clone();
+    let (end, mut ended) = watch::channel(false);
     let measured = tokio::spawn(async move {
         wait_until(from).await;
         let start = (now(), cpu(&processes)?, cpu(&drivers)?);
-        wait_until(to).await;
-        // Workloads that end by themselves may have ended before; then the last look that succeeded counts.
-        let end = (now(), cpu(&processes)?, cpu(&drivers).unwrap_or(start.2));
-        anyhow::Ok(((end.0 - start.0) as f64 / NANOS, end.1 - start.1, end.2 - start.2))
+        // The driver's processes end at some time; then the last look that succeeded counts.
+        let mut driver = start.2;
+        while ends_by_itself && !*ended.borrow_and_update() {
+            driver = cpu(&drivers).unwrap_or(driver);
+            // Nothing is lost if it is time for another look.
+            let _ = timeout(LOOK_EVERY, ended.changed()).await;
+        }
+        if !ends_by_itself {
+            wait_until(to).await;
+            driver = cpu(&drivers).unwrap_or(driver);
+        }
+        anyhow::Ok(((now() - start.0) as f64 / NANOS, cpu(&processes)? - start.1, driver - start.2))
     });
     let record = gather(&mut ear, count, shape, from).await?;
+    end.send_replace(true);
     let in_the_end = resident()?;
     let (seconds, server_cpu, driver_cpu) = measured.await??;
     Ok(Outcome {
@@ -210,7 +228,7 @@ impl Outcome {
         let Outcome { seconds, record, server_cpu, driver_cpu, server_kib, socket_kib } = self;
         let per = |cpu: f64, count: u64| (cpu * 1e6 / count.max(1) as f64 * 10.0).round() / 10.0;
         let each = |kib: u64| (kib as f64 * 1024.0 / f64::from(people.max(1))).round();
-        json!({
+        let mut figures = json!({
             "seconds": (seconds * 10.0).round() / 10.0,
             "sent_per_second": (record.sent as f64 / seconds).round(),
             "acked_per_second": (record.acked as f64 / seconds).round(),
@@ -227,6 +245,21 @@ impl Outcome {
             "server_kib_before": server_kib[0], "server_kib_idle": server_kib[1], "server_kib_after": server_kib[2],
             "server_bytes_per_connection": each(server_kib[1].saturating_sub(server_kib[0])),
             "socket_bytes_per_connection": each(socket_kib[1].saturating_sub(socket_kib[0])),
-        })
+        });
+        if !record.operations.is_empty() {
+            let done = record.operations.values().map(|counts| counts.done).sum();
+            figures["server_cpu_us_per_operation"] = json!(per(*server_cpu, done));
+            let name = |operation: &Operation| operation.name().replace(' ', "_");
+            let operations = record.operations.iter().map(|(operation, counts)| {
+                let Counts { sent, done, refused, times } = counts;
+                let mut told = times.summary();
+                told["per_second"] = json!((*done as f64 / seconds * 10.0).round() / 10.0);
+                told["refused"] = json!(refused);
+                told["unanswered"] = json!(sent.saturating_sub(done + refused));
+                (name(operation), told)
+            });
+            figures["operations"] = operations.collect();
+        }
+        figures
     }
 }

@@ -1,6 +1,7 @@
 //! A connection: a socket and a codec, and nothing kept while nothing comes.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -76,6 +77,17 @@ impl Link {
         self.codec.known()
     }
 
+    /// See [`Codec::again`].
+    pub fn again(&self) -> Result<Box<dyn Codec>> {
+        self.codec.again().context("the protocol knows no coming back")
+    }
+
+    /// Ends the connection now, without a word.
+    pub async fn cut(&mut self) {
+        // The other side may have ended it already.
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Writes what the codec has to say. Can be given up at any time without losing anything.
     pub async fn flush(&mut self) -> Result<()> {
         while !self.out.is_empty() {
@@ -108,6 +120,31 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// Asks several things at once, and waits until all of them are done.
+    pub async fn ask_all<T>(
+        &mut self,
+        what: &[T],
+        ask: impl Fn(&mut dyn Codec, &T, &mut Vec<u8>) -> Result<u64>,
+    ) -> Result<()> {
+        let mut ids = HashSet::new();
+        for one in what {
+            ids.insert(ask(&mut *self.codec, one, &mut self.out)?);
+        }
+        self.flush().await?;
+        let mut seen = Vec::new();
+        while !ids.is_empty() {
+            self.next(&mut seen).await?;
+            for one in seen.drain(..) {
+                match one {
+                    Seen::Done(id) => _ = ids.remove(&id),
+                    Seen::Refused(id, why) if ids.contains(&id) => bail!("refused: {why}"),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits until something comes, and adds what it was. Can be given up at any time without losing anything.

@@ -1,8 +1,14 @@
 //! What is counted and timed, in one worker or in all.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::day::Operation;
+use crate::link::since;
+use crate::talk::Measured;
 
 /// Digits that latencies are kept to.
 const DIGITS: u8 = 3;
@@ -87,6 +93,18 @@ pub struct Record {
     pub acks: Times,
     /// The same to its arrival.
     pub deliveries: Times,
+    /// Each kind of thing that people do, where they do several.
+    pub operations: BTreeMap<Operation, Counts>,
+}
+
+/// How often something was done, and how long it took.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Counts {
+    pub sent: u64,
+    pub done: u64,
+    pub refused: u64,
+    /// From when it was due to its answer.
+    pub times: Times,
 }
 
 impl Record {
@@ -97,6 +115,43 @@ impl Record {
         self.acks.add(nanos);
     }
 
+    /// Adds something that was begun.
+    pub fn add_sent(&mut self, operation: Operation) {
+        self.sent += u64::from(operation.is_message());
+        self.operations.entry(operation).or_default().sent += 1;
+    }
+
+    /// Adds that it was answered after so many nanoseconds.
+    pub fn add_done(&mut self, operation: Operation, nanos: u64) {
+        if operation.is_message() {
+            self.acked += 1;
+            self.acks.add(nanos);
+        }
+        let counts = self.operations.entry(operation).or_default();
+        counts.done += 1;
+        counts.times.add(nanos);
+    }
+
+    /// Adds that it was refused.
+    pub fn add_refused(&mut self, operation: Operation) {
+        self.refused += u64::from(operation.is_message());
+        self.operations.entry(operation).or_default().refused += 1;
+    }
+
+    /// Adds a message that has come, if it is known when it was sent and that counts.
+    pub fn add_message(&mut self, sent: Option<u64>, measured: Measured) {
+        if let Some(sent) = sent.filter(|sent| measured.counts(*sent)) {
+            self.delivered += 1;
+            self.deliveries.add(since(sent));
+        }
+    }
+
+    /// How much was refused, or has no answer.
+    pub fn open(&self) -> u64 {
+        let operations = self.operations.values().map(|counts| counts.sent - counts.done);
+        (self.sent - self.acked).max(operations.sum())
+    }
+
     pub fn merge(&mut self, other: &Record) {
         self.sent += other.sent;
         self.acked += other.acked;
@@ -104,6 +159,14 @@ impl Record {
         self.delivered += other.delivered;
         self.acks.merge(&other.acks);
         self.deliveries.merge(&other.deliveries);
+        for (operation, counts) in &other.operations {
+            let Counts { sent, done, refused, times } = counts;
+            let own = self.operations.entry(*operation).or_default();
+            own.sent += sent;
+            own.done += done;
+            own.refused += refused;
+            own.times.merge(times);
+        }
     }
 }
 
@@ -119,11 +182,21 @@ mod tests {
             for n in 1..=1_000 {
                 record.acks.add(n * 1_000 + worker);
             }
+            for operation in [Operation::GroupMessage, Operation::Typing] {
+                record.add_sent(operation);
+                record.add_done(operation, 500_000);
+            }
+            record.add_sent(Operation::Sync);
+            record.add_refused(Operation::Sync);
             let told = serde_json::to_string(&record).unwrap();
             sum.merge(&serde_json::from_str(&told).unwrap());
         }
-        assert_eq!((sum.sent, sum.acked, sum.refused, sum.delivered), (30, 27, 3, 60));
-        assert_eq!(sum.acks.count(), 3_000);
+        assert_eq!((sum.sent, sum.acked, sum.refused, sum.delivered), (33, 30, 3, 60));
+        assert_eq!(sum.acks.count(), 3_003);
+        assert_eq!(sum.open(), 3);
+        let Counts { sent, done, refused, times } = &sum.operations[&Operation::Typing];
+        assert_eq!((*sent, *done, *refused, times.count()), (3, 3, 0, 3));
+        assert_eq!((sum.operations[&Operation::Sync].refused, sum.operations.len()), (3, 3));
         for (share, micros) in [(0.5, 500.0), (0.99, 990.0), (1.0, 1_000.0)] {
             assert!((sum.acks.at(share) / micros - 1.0).abs() < 0.01, "{share}: {}", sum.acks.at(share));
         }

@@ -14,7 +14,7 @@ use crate::plan::Pace;
 use crate::record::Record;
 
 /// How long acknowledgements are waited for after the end.
-const DRAIN_NANOS: u64 = 5_000_000_000;
+pub const DRAIN_NANOS: u64 = 5_000_000_000;
 
 /// What the timers of the driver are wrong by at most, if it has time.
 const TIMER_NANOS: u64 = 2_500_000;
@@ -27,9 +27,16 @@ pub struct Measured {
 }
 
 impl Measured {
-    fn counts(self, nanos: u64) -> bool {
+    pub fn counts(self, nanos: u64) -> bool {
         (self.from..self.to).contains(&nanos)
     }
+}
+
+/// From when something counts that was due then and is sent now: what is late, from when it was due, so that a server that
+/// stands still doesn't stop the clock; but for what timers are wrong by.
+pub fn counted_from(due: u64) -> u64 {
+    let now = clock::now();
+    if now < due + TIMER_NANOS { now } else { due }
 }
 
 /// Someone who talks or listens.
@@ -72,11 +79,7 @@ impl Talker {
                 came = self.link.next(&mut seen) => came?,
                 () = wait_until(wake) => {
                     if let (true, Some((Pace::Interval { nanos, .. }, bytes))) = (talks, self.sends) {
-                        // What is late counts from when it was due, so that a server that stands still doesn't stop
-                        // the clock; but for what timers are wrong by.
-                        let now = clock::now();
-                        let from = if now < due + TIMER_NANOS { now } else { due };
-                        self.send(from, bytes, &mut waiting).await?;
+                        self.send(counted_from(due), bytes, &mut waiting).await?;
                         due += nanos;
                     }
                 }
@@ -111,11 +114,8 @@ impl Talker {
                         _ => record.refused += 1,
                     }
                 }
-                Seen::Message(Some(sent)) if self.measured.counts(sent) => {
-                    record.delivered += 1;
-                    record.deliveries.add(since(sent));
-                }
-                Seen::Message(_) | Seen::Ready => {}
+                Seen::Message(sent) => record.add_message(sent, self.measured),
+                Seen::Ready => {}
             }
         }
     }

@@ -14,10 +14,13 @@ use tokio::time::interval;
 use crate::ask::{Syncs, history};
 use crate::clock::{self, wait_until};
 use crate::codec::{Person, To};
+use crate::day::person::Living;
+use crate::day::{self, Day};
 use crate::link::{Link, since};
-use crate::plan::{Plan, Tokens, Workload};
+use crate::plan::{Plan, Tokens};
 use crate::record::Record;
 use crate::talk::{Measured, Talker};
+use crate::workload::Workload;
 
 /// Connections of one worker that are being made at the same time.
 const CONNECTING_MAX: usize = 64;
@@ -78,20 +81,21 @@ pub fn work() -> Result<()> {
         let record = Rc::new(RefCell::new(Record::default()));
         let telling = tokio::task::spawn_local(tell_progress(Rc::clone(&record)));
         let done = match &plan.workload {
-            Workload::Chat(_) | Workload::Group(_) | Workload::Idle(_) => {
+            Workload::Alone(_) | Workload::Chat(_) | Workload::Group(_) | Workload::Append(_) | Workload::Idle(_) => {
                 talk(&plan, &tokens, &mut coordinator, &record).await
             }
+            Workload::Day(day) => live(&plan, &Rc::new(day.clone()), &tokens, &mut coordinator, &record).await,
             Workload::Storm(_) => storm(&plan, &tokens, &mut coordinator, &record).await,
             Workload::Sync(_) | Workload::History(_) if plan.worker > 0 => idle(&mut coordinator).await.map(drop),
             Workload::Sync(sync) => {
                 let syncs = Syncs::prepare(&plan, &tokens, sync).await?;
-                idle(&mut coordinator).await?;
+                wait_until(idle(&mut coordinator).await?.from).await;
                 syncs.run(sync, &record).await
             }
             Workload::History(pages) => {
-                let link = Link::ready(plan.address, plan.codec(0, &tokens, None)?).await?;
-                idle(&mut coordinator).await?;
-                history(link, pages, &record).await
+                let links = connect_one_by_one(&plan, &tokens).await?;
+                wait_until(idle(&mut coordinator).await?.from).await;
+                history(links, pages, &record).await
             }
         };
         done?;
@@ -154,6 +158,15 @@ async fn connect(plan: &Plan, tokens: &Tokens, who: impl Fn(&Person) -> bool) ->
     for_each(connecting).await
 }
 
+/// All people of the workload, in their order.
+async fn connect_one_by_one(plan: &Plan, tokens: &Tokens) -> Result<Vec<Link>> {
+    let mut links = Vec::new();
+    for person in 0..plan.workload.people() {
+        links.push(Link::ready(plan.address, plan.codec(person, tokens, None)?).await?);
+    }
+    Ok(links)
+}
+
 async fn talk(plan: &Plan, tokens: &Tokens, coordinator: &mut Coordinator, record: &Rc<RefCell<Record>>) -> Result<()> {
     let part = |person| plan.workload.part(person);
     let makers = |person: &Person| part(*person).is_some_and(|part| part.makes.is_some());
@@ -205,6 +218,48 @@ async fn talk(plan: &Plan, tokens: &Tokens, coordinator: &mut Coordinator, recor
     }
     while let Some(talked) = talking.join_next().await {
         talked??;
+    }
+    Ok(())
+}
+
+/// People do what they do on a day.
+async fn live(
+    plan: &Plan,
+    day: &Rc<Day>,
+    tokens: &Tokens,
+    coordinator: &mut Coordinator,
+    record: &Rc<RefCell<Record>>,
+) -> Result<()> {
+    let address = plan.address;
+    // All groups are made before anybody joins, and joined before anybody listens.
+    let makers = connect(plan, tokens, |person| day.makes(*person).next().is_some()).await?;
+    for (person, mut link) in makers {
+        day::person::make(day, person, &mut link).await?;
+    }
+    tell(&Tells::Made)?;
+    let Told::Join = coordinator.told().await? else { anyhow::bail!("out of step") };
+    let joining = plan.people().map(|person| {
+        let (codec, day) = (plan.codec(person, tokens, None), Rc::clone(day));
+        async move { day::person::join(&day, person, &mut Link::ready(address, codec?).await?).await }
+    });
+    for_each(joining).await?;
+    let opening = connect(plan, tokens, |_| true).await?.into_iter().map(|(person, mut link)| {
+        let day = Rc::clone(day);
+        async move {
+            day::person::open(&day, person, &mut link).await?;
+            Ok((person, link))
+        }
+    });
+    let there = for_each(opening).await?;
+    tell(&Tells::Ready)?;
+    let measured = begin(coordinator).await?;
+    let mut living = JoinSet::new();
+    for (person, link) in there {
+        let (day, record) = (Rc::clone(day), Rc::clone(record));
+        living.spawn_local(Living { day, person, address, link, record, measured }.run());
+    }
+    while let Some(lived) = living.join_next().await {
+        lived??;
     }
     Ok(())
 }

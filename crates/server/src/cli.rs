@@ -272,6 +272,12 @@ pub struct DevArguments {
     /// Also write this many plain messages, to have something to measure · 额外写入的消息数(用于测量)
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=20_000_000))]
     pub messages: u64,
+    /// How many of these messages are in each room · 每个房间的消息数
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub room_messages: u64,
+    /// Also make this many rooms of two people in which nothing happens, to have something to measure · 额外创建的安静双人房间数(用于测量)
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "people", value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    pub rooms: u64,
     /// Also make an open room `crowd` with this many members, to have something to measure · 额外创建的大房间成员数(用于测量)
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(domain::ROOM_MEMBERS_MAX)))]
     pub members: u32,

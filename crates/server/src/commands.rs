@@ -56,7 +56,7 @@ async fn serve_command(flags: ServerFlags) -> Result<ExitCode> {
 }
 
 async fn dev(arguments: DevArguments) -> Result<ExitCode> {
-    let DevArguments { messages, members, people, tokens, seed_only, mut flags } = arguments;
+    let DevArguments { messages, room_messages, rooms, members, people, tokens, seed_only, mut flags } = arguments;
     // Without a folder of its own, the demo lives in one that goes with it.
     let names_data =
         flags.options.iter().any(|(name, _)| *name == "data") || std::env::var_os("STARLING_DATA").is_some();
@@ -73,7 +73,7 @@ async fn dev(arguments: DevArguments) -> Result<ExitCode> {
     settings.door.open_requests_per_second = DEV_REQUESTS_PER_SECOND.try_into().context("not zero")?;
     logging::start(&settings);
     let folder = DataFolder::lock(&settings.data, Missing::Make)?;
-    demo::seed(&folder, &settings, demo::More { messages, members, people, tokens })
+    demo::seed(&folder, &settings, demo::More { messages, room_messages, rooms, members, people, tokens })
         .await
         .context("make the demo's data")?;
     if !seed_only {

@@ -44,6 +44,10 @@ const ENDS_MINUTES_AGO: &[i64] = &[4, 17, 95, 9, 41, 180, 260];
 pub struct More {
     /// Plain messages, in rooms of their own.
     pub messages: u64,
+    /// How many of them are in a room.
+    pub room_messages: u64,
+    /// Rooms in which nothing happens.
+    pub rooms: u64,
     /// Members of a large room.
     pub members: u32,
     /// Users who are signed in.
@@ -59,11 +63,13 @@ pub async fn seed(folder: &DataFolder, settings: &Settings, more: More) -> Resul
     let told = async {
         let actors = tell(&engine, &clock).await?;
         let ada = &actors[PEOPLE[0].id];
-        let first = match &more.tokens {
+        let people = match &more.tokens {
             Some(path) => signed_in::people(&engine, more.people, path).await?,
-            None => None,
+            None => Vec::new(),
         };
-        load::write(&engine, first.as_ref().unwrap_or(ada), more.messages).await?;
+        let owners = if people.is_empty() { std::slice::from_ref(ada) } else { &people };
+        load::write(&engine, owners, more.messages, more.room_messages).await?;
+        load::quiet(&engine, owners, more.rooms).await?;
         crowd::gather(&engine, &*store, ada, more.members).await
     };
     let told = told.await;

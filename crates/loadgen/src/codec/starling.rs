@@ -10,10 +10,11 @@ use memchr::memmem;
 use serde_json::Value;
 use wire::{
     Connect, Content, CreateRoom, EventRange, InRoom, JoinRule, OpenDirect, Operation, Plain, Request, RoomSettings,
-    SendMessage, SyncRequest, TextContent, TextFormat,
+    SendMessage, SetCursors, SetTyping, SyncRequest, TextContent, TextFormat,
 };
 
-use super::{Codec, Event, Person, Question, To};
+use super::websocket::{Frame, put_pong, put_text, take_frame};
+use super::{CROWD, Codec, Event, Person, Question, STORED, To};
 
 /// Where the driver's people come from: `starling dev --people`.
 pub fn user(person: Person) -> String {
@@ -21,7 +22,11 @@ pub fn user(person: Person) -> String {
 }
 
 fn group_room(group: u32) -> String {
-    format!("group-{group}")
+    match group {
+        CROWD => "crowd".to_owned(),
+        STORED.. => format!("load-{}", group - STORED),
+        _ => format!("group-{group}"),
+    }
 }
 
 /// Where the frames of a connection stand.
@@ -31,6 +36,8 @@ enum Stage {
     Upgrade,
     /// The answer to `connect` is to come.
     Connect,
+    /// More of what was missed is to come.
+    CatchUp,
     Open,
 }
 
@@ -46,32 +53,72 @@ pub struct Starling {
     rooms: HashMap<To, String>,
     /// Questions for rooms that are on their way.
     joining: HashMap<u64, To>,
-    /// A sync that is on its way.
-    syncing: Option<u64>,
+    /// Usually none, or one.
+    syncing: Vec<Syncing>,
     /// Which one the others don't have: the name of this connection in client ids.
     name: String,
+    /// The last seq of each room that is known, where somebody wants to know it.
+    heads: Option<HashMap<String, u64>>,
+}
+
+/// A sync that is on its way.
+#[derive(Debug)]
+struct Syncing {
+    /// What was asked.
+    asked: u64,
+    /// The request for its next part.
+    part: u64,
 }
 
 impl Starling {
     pub fn new(host: String, token: String, since: u64, name: String) -> Self {
         let (rooms, joining) = (HashMap::new(), HashMap::new());
-        Self { host, token, since, stage: Stage::Upgrade, next_id: 1, rooms, joining, syncing: None, name }
+        Self {
+            host,
+            token,
+            since,
+            stage: Stage::Upgrade,
+            next_id: 1,
+            rooms,
+            joining,
+            syncing: Vec::new(),
+            name,
+            heads: None,
+        }
+    }
+
+    /// The same, and it looks at how far the rooms are, to be able to say that they have been read.
+    pub fn with_heads(mut self) -> Self {
+        self.heads = Some(HashMap::new());
+        self
     }
 
     fn request(&mut self, operation: Operation, out: &mut Vec<u8>) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let json = serde_json::to_vec(&Request { id, operation }).expect("operations have string keys only");
-        put_frame(OPCODE_TEXT, &json, out);
+        put_text(&json, out);
         id
     }
 
-    fn read_text(&mut self, text: &str, see: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    fn room(&self, to: To) -> Result<String> {
+        match (self.rooms.get(&to), to) {
+            (Some(room), _) => Ok(room.clone()),
+            // Joined by a connection before this one.
+            (None, To::Group(group)) => Ok(group_room(group)),
+            (None, To::Person(_)) => bail!("has not joined"),
+        }
+    }
+
+    fn read_text(&mut self, text: &str, out: &mut Vec<u8>, see: &mut dyn FnMut(Event<'_>)) -> Result<()> {
         if let Some(push) = text.strip_prefix(r#"{"push":""#) {
-            if push.starts_with("event")
-                && let Some(text) = message_text(push)
-            {
-                see(Event::Message(text));
+            if push.starts_with("event") {
+                if let (Some(heads), Some((room, seq))) = (&mut self.heads, place(push)) {
+                    heads.insert(room.to_owned(), seq);
+                }
+                if let Some(text) = message_text(push) {
+                    see(Event::Message(text));
+                }
             } else if push.starts_with("resync") {
                 bail!("the driver is too slow: the server dropped what it should have got");
             }
@@ -89,21 +136,55 @@ impl Starling {
         }
         if self.stage == Stage::Connect {
             let answer: Value = serde_json::from_str(text)?;
-            self.since = answer["result"]["sync"]["commit"].as_u64().unwrap_or(self.since);
-            self.stage = Stage::Open;
-            see(Event::Ready);
-            return Ok(());
+            self.stage = Stage::CatchUp;
+            self.syncing.push(Syncing { asked: id, part: id });
+            return self.read_sync(id, &answer["result"]["sync"], out, see);
         }
         if let Some(to) = self.joining.remove(&id) {
             let answer: Value = serde_json::from_str(text)?;
-            let room = answer["result"]["id"].as_str().or(answer["result"]["room"].as_str());
-            self.rooms.insert(to, room.context("an answer that names no room")?.to_owned());
+            let result = &answer["result"];
+            let room = result["id"].as_str().or(result["room"].as_str());
+            let room = room.context("an answer that names no room")?.to_owned();
+            if let (Some(heads), Some(head)) = (&mut self.heads, result["head"].as_u64().or(result["seq"].as_u64())) {
+                heads.insert(room.clone(), head);
+            }
+            self.rooms.insert(to, room);
         }
-        if self.syncing.take_if(|syncing| *syncing == id).is_some() {
+        if self.syncing.iter().any(|syncing| syncing.part == id) {
             let answer: Value = serde_json::from_str(text)?;
-            self.since = answer["result"]["commit"].as_u64().context("a sync without a commit")?;
+            return self.read_sync(id, &answer["result"], out, see);
         }
         see(Event::Done(id));
+        Ok(())
+    }
+
+    /// Reads a part of what has changed, and asks for the next one if there is more.
+    fn read_sync(
+        &mut self,
+        part: u64,
+        answer: &Value,
+        out: &mut Vec<u8>,
+        see: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        self.since = answer["commit"].as_u64().context("a sync without a commit")?;
+        if let Some(heads) = &mut self.heads {
+            for room in answer["rooms"].as_array().into_iter().flatten() {
+                if let (Some(id), Some(head)) = (room["id"].as_str(), room["head"].as_u64()) {
+                    heads.insert(id.to_owned(), head);
+                }
+            }
+        }
+        let Some(place) = self.syncing.iter().position(|syncing| syncing.part == part) else { return Ok(()) };
+        let Syncing { asked, .. } = self.syncing.swap_remove(place);
+        if answer["more"] == true {
+            let part = self.request(Operation::Sync(SyncRequest { since: Some(self.since) }), out);
+            self.syncing.push(Syncing { asked, part });
+        } else if self.stage == Stage::CatchUp {
+            self.stage = Stage::Open;
+            see(Event::Ready);
+        } else {
+            see(Event::Done(asked));
+        }
         Ok(())
     }
 }
@@ -144,12 +225,7 @@ impl Codec for Starling {
     }
 
     fn send(&mut self, to: To, text: &str, out: &mut Vec<u8>) -> Result<u64> {
-        let room = match (self.rooms.get(&to), to) {
-            (Some(room), _) => room.clone(),
-            // Joined by a connection before this one.
-            (None, To::Group(group)) => group_room(group),
-            (None, To::Person(_)) => bail!("has not joined"),
-        };
+        let room = self.room(to)?;
         let client_id = Some(format!("{}-{}", self.name, self.next_id));
         let content = Content::Text(TextContent {
             text: text.to_owned(),
@@ -163,15 +239,45 @@ impl Codec for Starling {
 
     fn ask(&mut self, question: &Question, out: &mut Vec<u8>) -> Result<u64> {
         let operation = match question {
-            Question::Sync { since } => Operation::Sync(SyncRequest { since: Some(*since) }),
-            Question::History { room, before, limit } => {
-                let rest = EventRange { before: Some(*before), limit: Some(*limit), ..EventRange::default() };
-                Operation::EventList(InRoom { room: room.clone(), rest })
+            Question::Sync { since } => {
+                let id = self.request(Operation::Sync(SyncRequest { since: Some(*since) }), out);
+                self.syncing.push(Syncing { asked: id, part: id });
+                return Ok(id);
+            }
+            Question::History { of, before, limit } => {
+                let rest = EventRange { before: *before, limit: Some(*limit), ..EventRange::default() };
+                Operation::EventList(InRoom { room: self.room(*of)?, rest })
+            }
+            Question::Read { of } => {
+                let room = self.room(*of)?;
+                let head = self.heads.as_ref().and_then(|heads| heads.get(&room)).copied();
+                let rest = SetCursors { delivered: None, read: Some(head.unwrap_or(1)) };
+                Operation::CursorSet(InRoom { room, rest })
+            }
+            Question::Typing { to } => {
+                Operation::TypingSet(InRoom { room: self.room(*to)?, rest: SetTyping { typing: true } })
             }
         };
-        let id = self.request(operation, out);
-        self.syncing = matches!(question, Question::Sync { .. }).then_some(id);
-        Ok(id)
+        Ok(self.request(operation, out))
+    }
+
+    fn again(&self) -> Option<Box<dyn Codec>> {
+        let (rooms, joining, heads) = (self.rooms.clone(), HashMap::new(), self.heads.clone());
+        let (host, token, name) = (self.host.clone(), self.token.clone(), self.name.clone());
+        // Numbers go on, because a client id must not come twice.
+        let Self { since, next_id, .. } = *self;
+        Some(Box::new(Self {
+            host,
+            token,
+            since,
+            stage: Stage::Upgrade,
+            next_id,
+            rooms,
+            joining,
+            syncing: Vec::new(),
+            name,
+            heads,
+        }))
     }
 
     fn known(&self) -> Option<u64> {
@@ -191,14 +297,21 @@ impl Codec for Starling {
         while let Some((frame, length)) = take_frame(&bytes[used..])? {
             used += length;
             match frame {
-                Frame::Text(text) => self.read_text(text, see)?,
-                Frame::Ping(payload) => put_frame(OPCODE_PONG, payload, out),
+                Frame::Text(text) => self.read_text(text, out, see)?,
+                Frame::Ping(payload) => put_pong(payload, out),
                 Frame::Close(reason) => bail!("the server closes the connection: {}", String::from_utf8_lossy(reason)),
                 Frame::Other => {}
             }
         }
         Ok(used)
     }
+}
+
+/// Room and seq of an event.
+fn place(push: &str) -> Option<(&str, u64)> {
+    let (room, rest) = push.strip_prefix(r#"event","event":{"room":""#)?.split_once('"')?;
+    let seq = rest.strip_prefix(r#","seq":"#)?;
+    Some((room, seq[..memchr::memchr(b',', seq.as_bytes())?].parse().ok()?))
 }
 
 /// The text of a new message, if it has nothing in it that JSON escapes: what the driver writes has not.
@@ -210,83 +323,12 @@ fn message_text(push: &str) -> Option<&str> {
     rest.get(start..start + end)
 }
 
-const OPCODE_TEXT: u8 = 1;
-const OPCODE_CLOSE: u8 = 8;
-const OPCODE_PING: u8 = 9;
-const OPCODE_PONG: u8 = 10;
-const FINAL: u8 = 0x80;
-const MASKED: u8 = 0x80;
-const LENGTH_16: usize = 126;
-const LENGTH_64: usize = 127;
-
-enum Frame<'a> {
-    Text(&'a str),
-    Ping(&'a [u8]),
-    Close(&'a [u8]),
-    Other,
-}
-
-/// Writes a frame as a client does, masked by a key of zeros, which leaves it as it is.
-fn put_frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
-    out.push(FINAL | opcode);
-    match payload.len() {
-        length if length < LENGTH_16 => out.push(MASKED | length as u8),
-        length => match u16::try_from(length) {
-            Ok(short) => {
-                out.push(MASKED | LENGTH_16 as u8);
-                out.extend_from_slice(&short.to_be_bytes());
-            }
-            Err(_) => {
-                out.push(MASKED | LENGTH_64 as u8);
-                out.extend_from_slice(&(length as u64).to_be_bytes());
-            }
-        },
-    }
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(payload);
-}
-
-/// The first frame, if it is there as a whole, and its length. A server masks nothing and, this one, divides nothing.
-fn take_frame(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>> {
-    let [first, second, rest @ ..] = bytes else { return Ok(None) };
-    ensure!(first & FINAL != 0 && second & MASKED == 0, "a frame that is divided or masked");
-    let (length, head) = match usize::from(*second) {
-        LENGTH_16 => match rest.first_chunk::<2>() {
-            Some(length) => (usize::from(u16::from_be_bytes(*length)), 4),
-            None => return Ok(None),
-        },
-        LENGTH_64 => match rest.first_chunk::<8>() {
-            Some(length) => (usize::try_from(u64::from_be_bytes(*length))?, 10),
-            None => return Ok(None),
-        },
-        length => (length, 2),
-    };
-    let Some(payload) = bytes.get(head..head + length) else { return Ok(None) };
-    let frame = match first & !FINAL {
-        OPCODE_TEXT => Frame::Text(std::str::from_utf8(payload)?),
-        OPCODE_PING => Frame::Ping(payload),
-        OPCODE_CLOSE => Frame::Close(payload),
-        _ => Frame::Other,
-    };
-    Ok(Some((frame, head + length)))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    fn frame(text: &str) -> Vec<u8> {
-        let mut bytes = vec![FINAL | OPCODE_TEXT];
-        assert!(text.len() < 65_536);
-        if text.len() < LENGTH_16 {
-            bytes.push(text.len() as u8);
-        } else {
-            bytes.push(LENGTH_16 as u8);
-            bytes.extend_from_slice(&(text.len() as u16).to_be_bytes());
-        }
-        bytes.extend_from_slice(text.as_bytes());
-        bytes
-    }
+    use super::*;
+    use crate::codec::websocket::tests::{frame, taken};
 
     fn connected() -> Starling {
         let mut codec = Starling::new("h".into(), "t".into(), 5, "c".into());
@@ -335,20 +377,75 @@ mod tests {
         assert!(codec.send(To::Person(3), "x", &mut out).is_ok());
     }
 
+    /// What a codec writes, as JSON.
+    #[track_caller]
+    fn check_says(out: &mut Vec<u8>, expect: &[Value]) {
+        let said: Vec<Value> = taken(out).iter().map(|json| serde_json::from_slice(json).unwrap()).collect();
+        out.clear();
+        assert_eq!(said, expect);
+    }
+
     #[test]
-    fn long_frames_are_masked_with_their_length() {
-        for length in [0, 125, 126, 65_535, 65_536] {
-            let mut out = Vec::new();
-            put_frame(OPCODE_TEXT, &vec![b'x'; length], &mut out);
-            let head = if length < 126 {
-                2
-            } else if length < 65_536 {
-                4
-            } else {
-                10
-            };
-            assert_eq!(out.len(), head + 4 + length);
-            assert_eq!(out[1] & MASKED, MASKED);
+    fn a_sync_is_done_when_there_is_no_more() {
+        let (mut codec, mut out) = (connected(), Vec::new());
+        let id = codec.ask(&Question::Sync { since: 9 }, &mut out).unwrap();
+        check_says(&mut out, &[json!({ "id": id, "op": "sync", "params": { "since": 9 } })]);
+        let part = frame(&format!(r#"{{"id":{id},"result":{{"commit":20,"rooms":[],"more":true}}}}"#));
+        codec.read(&part, &mut out, &mut |event| panic!("not yet: {event:?}")).unwrap();
+        check_says(&mut out, &[json!({ "id": id + 1, "op": "sync", "params": { "since": 20 } })]);
+        let rest = format!(r#"{{"id":{},"result":{{"commit":31,"rooms":[],"more":false}}}}"#, id + 1);
+        let mut told = Vec::new();
+        codec.read(&frame(&rest), &mut out, &mut |event| told.push(format!("{event:?}"))).unwrap();
+        assert_eq!((told, codec.known()), (vec![format!("Done({id})")], Some(31)));
+    }
+
+    #[test]
+    fn who_comes_back_goes_on() {
+        let mut codec = connected().with_heads();
+        let mut out = Vec::new();
+        let id = codec.join(To::Person(3), &mut out);
+        let room = format!(r#"{{"id":{id},"result":{{"id":"room-x","head":7}}}}"#);
+        codec.read(&frame(&room), &mut out, &mut |_| {}).unwrap();
+        let sent = codec.send(To::Person(3), "x", &mut out).unwrap();
+        let mut again = codec.again().unwrap();
+        out.clear();
+        again.open(&mut out);
+        out.clear();
+        // It connects from where it was, and is ready when it has all that was missed.
+        again.read(b"HTTP/1.1 101 x\r\n\r\n", &mut out, &mut |_| panic!("nothing yet")).unwrap();
+        let connect = json!({ "id": sent + 1, "op": "connect", "params": { "token": "t", "since": 9 } });
+        check_says(&mut out, &[connect]);
+        let answers = [
+            format!(
+                r#"{{"id":{},"result":{{"sync":{{"commit":11,"rooms":[{{"id":"room-x","head":9}}],"more":true}}}}}}"#,
+                sent + 1
+            ),
+            format!(r#"{{"id":{},"result":{{"commit":12,"rooms":[],"more":false}}}}"#, sent + 2),
+        ];
+        let mut told = Vec::new();
+        for answer in answers {
+            again.read(&frame(&answer), &mut out, &mut |event| told.push(format!("{event:?}"))).unwrap();
         }
+        assert_eq!((told, again.known()), (vec!["Ready".to_owned()], Some(12)));
+        out.clear();
+        let push = r#"{"push":"event","event":{"room":"room-y","seq":30,"commit":1,"type":"message.created"}}"#;
+        again.read(&frame(push), &mut out, &mut |_| {}).unwrap();
+        // It knows its rooms, and how far they are; client ids go on.
+        again.ask(&Question::Read { of: To::Person(3) }, &mut out).unwrap();
+        again.ask(&Question::Typing { to: To::Group(5) }, &mut out).unwrap();
+        again.ask(&Question::History { of: To::Group(STORED + 4), before: Some(8), limit: 5 }, &mut out).unwrap();
+        again.ask(&Question::Read { of: To::Group(CROWD) }, &mut out).unwrap();
+        let id = sent + 3;
+        check_says(
+            &mut out,
+            &[
+                json!({ "id": id, "op": "cursor.set", "params": { "room": "room-x", "read": 9 } }),
+                json!({ "id": id + 1, "op": "typing.set", "params": { "room": "group-5", "typing": true } }),
+                json!({ "id": id + 2, "op": "event.list", "params": { "room": "load-4", "before": 8, "limit": 5 } }),
+                json!({ "id": id + 3, "op": "cursor.set", "params": { "room": "crowd", "read": 1 } }),
+            ],
+        );
+        assert_eq!(place(&push[9..]), Some(("room-y", 30)));
+        assert_eq!(place("cursor"), None);
     }
 }

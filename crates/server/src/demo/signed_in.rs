@@ -14,11 +14,11 @@ use tokio::task::JoinSet;
 /// People who are made at the same time, so that the store can write many of them in one commit.
 const AT_ONCE: u32 = 256;
 
-/// Makes people, signs them in, and gives the first of them. Who is there already is signed in once more.
-pub async fn people(engine: &Engine, count: u32, tokens: &Path) -> Result<Option<Actor>> {
+/// Makes people and signs them in. Who is there already is signed in once more.
+pub async fn people(engine: &Engine, count: u32, tokens: &Path) -> Result<Vec<Actor>> {
     let app = AppId::new(domain::DEFAULT_APP)?;
     let mut lines = String::new();
-    let mut first = None;
+    let mut actors = Vec::new();
     for from in (0..count).step_by(AT_ONCE as usize) {
         let mut making = JoinSet::new();
         for number in from..count.min(from + AT_ONCE) {
@@ -31,9 +31,7 @@ pub async fn people(engine: &Engine, count: u32, tokens: &Path) -> Result<Option
         }
         made.sort_by_key(|(number, _)| *number);
         for (number, token) in made {
-            if first.is_none() {
-                first = Some(engine.authenticate(&token).await?.actor);
-            }
+            actors.push(engine.authenticate(&token).await?.actor);
             writeln!(lines, "{} {token}", name(number)).expect("a String takes all");
         }
     }
@@ -43,7 +41,7 @@ pub async fn people(engine: &Engine, count: u32, tokens: &Path) -> Result<Option
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(tokens).with_context(|| format!("write {}", tokens.display()))?;
     file.write_all(lines.as_bytes())?;
-    Ok(first)
+    Ok(actors)
 }
 
 fn name(number: u32) -> String {

@@ -52,11 +52,37 @@ fn the_printed_lines_can_be_pasted() {
 fn messages_for_measurements_are_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
-    for _ in 0..2 {
-        run(&["dev", "--seed-only", "--messages", "1500", "--data", data], "").ok();
+    // The first time is as if it had been interrupted.
+    for messages in ["400", "1500", "1500"] {
+        run(&["dev", "--seed-only", "--messages", messages, "--data", data], "").ok();
     }
     let rooms: serde_json::Value =
         serde_json::from_str(&run(&["room", "list", "--user", "ada", "--json", "--data", data], "").ok()).unwrap();
     let count = |id: &str| rooms.as_array().unwrap().iter().find(|room| room["id"] == id).unwrap()["messages"].clone();
     assert_eq!((count("load-0"), count("load-1")), (json!(1000), json!(500)));
+}
+
+#[test]
+fn people_own_rooms_in_turn_and_have_quiet_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, tokens) = (folder.path().join("data"), folder.path().join("tokens"));
+    let (data, tokens) = (data.to_str().unwrap(), tokens.to_str().unwrap());
+    let counts = ["--people", "3", "--messages", "45", "--room-messages", "10", "--rooms", "4"];
+    for _ in 0..2 {
+        let seed = ["dev", "--seed-only", "--data", data, "--tokens", tokens];
+        run(&[&seed[..], &counts].concat(), "").ok();
+    }
+    let rooms = |user: &str| {
+        let text = run(&["room", "list", "--user", user, "--json", "--data", data], "").ok();
+        let rooms: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let mut rooms: Vec<String> =
+            rooms.iter().map(|room| format!("{} {}", room["id"].as_str().unwrap(), room["messages"])).collect();
+        rooms.sort();
+        rooms
+    };
+    assert_eq!(rooms("person-0"), ["load-0 10", "load-3 10", "quiet-0 1", "quiet-2 1", "quiet-3 1"]);
+    assert_eq!(rooms("person-1"), ["load-1 10", "load-4 5", "quiet-0 1", "quiet-1 1", "quiet-3 1"]);
+    assert_eq!(std::fs::read_to_string(tokens).unwrap().lines().count(), 3);
+    let alone = ["dev", "--seed-only", "--data", data, "--tokens", tokens, "--people", "1", "--rooms", "1"];
+    assert!(run(&alone, "").failed().contains("two people"));
 }
