@@ -42,13 +42,23 @@ impl Inner {
         unsafe { read(self.file, bytes.as_mut_ptr().cast(), bytes.len() as c_int, at) }
     }
 
-    pub(crate) fn write(self, bytes: &[u8], mut at: i64) -> c_int {
-        let write = self.methods().xWrite.expect("every file has it");
+    pub(crate) fn write(self, bytes: &[u8], at: i64) -> c_int {
         #[cfg(feature = "faults")]
         let (bytes, then) = match self.faults {
             Some(faults) => faults.on_write(bytes),
             None => (bytes, crate::faults::Then::Return(SQLITE_OK)),
         };
+        let result = self.put(bytes, at);
+        #[cfg(feature = "faults")]
+        if result == SQLITE_OK {
+            return then.go();
+        }
+        result
+    }
+
+    /// The same on a disk without the faults of tests.
+    pub(crate) fn put(self, bytes: &[u8], mut at: i64) -> c_int {
+        let write = self.methods().xWrite.expect("every file has it");
         for bytes in bytes.chunks(WRITE_BYTES_MAX) {
             // SAFETY: it is an open file of the system's VFS.
             let result = unsafe { write(self.file, bytes.as_ptr().cast(), bytes.len() as c_int, at) };
@@ -57,9 +67,6 @@ impl Inner {
             }
             at += bytes.len() as i64;
         }
-        #[cfg(feature = "faults")]
-        return then.go();
-        #[cfg(not(feature = "faults"))]
         SQLITE_OK
     }
 

@@ -9,6 +9,10 @@
 //! And it is synced by `fdatasync`, where SQLite as it is usually compiled calls `fsync`, which waits for the file's times to
 //! be written too.
 //!
+//! A file that has become longer takes twice as long to sync, since its new length must be made durable too. So a WAL that
+//! small commits make longer is made longer ahead of them, by zeros. SQLite takes them for what it finds behind the last
+//! frame anyway when a WAL has begun anew: they are no frames, for those have the salt of the WAL's header.
+//!
 //! Nothing that a commit promises changes. A connection with `synchronous = FULL`, and only such a one may use this VFS,
 //! syncs the WAL before it lets other connections see new frames, and syncing comes after everything is written. A write that fails
 //! is reported by the call that made it necessary, so that the transaction fails.
@@ -47,6 +51,10 @@ const NAME_UNBUFFERED: &CStr = c"starling-pages";
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes of zeros that a WAL is made longer by when it has come to its end.
+const GROWTH_BYTES: usize = 256 * 1024;
+/// What is synced together with at most so much lets the WAL grow by [`GROWTH_BYTES`]. More of it makes up for its growth.
+const SMALL_BYTES: usize = 32 * 1024;
 /// Pieces of [`BUFFER_BYTES`] that may be under way, to bound memory.
 const PIECES_MAX: usize = 4;
 
@@ -122,6 +130,12 @@ struct Buffered {
     waiting: Vec<u8>,
     /// Where in the file the first of them belongs.
     at: i64,
+    /// Bytes that came since the last sync.
+    unsynced: usize,
+    /// Where that ends which lies farthest back of all that came. No frame that counts lies behind it.
+    end: i64,
+    /// How long the file was with the last sync: up to here, writing makes it no longer.
+    length: i64,
     /// The same file once more, to sync it by.
     disk: File,
     /// Whether the system's VFS has synced it, which makes its name in the folder durable too.
@@ -131,6 +145,12 @@ struct Buffered {
 }
 
 impl Buffered {
+    fn new(memory: *mut [u64], inner: Inner, disk: File) -> Self {
+        let length = disk.metadata().map_or(0, |data| data.len().cast_signed());
+        let waiting = Vec::new();
+        Self { memory, inner, waiting, at: 0, unsynced: 0, end: 0, length, disk, synced: false, helper: None }
+    }
+
     fn write(&mut self, bytes: &[u8], at: i64) -> c_int {
         if at != self.at + self.waiting.len() as i64 {
             let result = self.flush();
@@ -139,6 +159,8 @@ impl Buffered {
             }
             self.at = at;
         }
+        self.unsynced += bytes.len();
+        self.end = self.end.max(at + bytes.len() as i64);
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() < BUFFER_BYTES { SQLITE_OK } else { self.hand_over() }
     }
@@ -162,6 +184,7 @@ impl Buffered {
         if result != SQLITE_OK {
             return result;
         }
+        self.grow();
         #[cfg(feature = "faults")]
         if !self.inner.may_sync() {
             return SQLITE_IOERR_FSYNC;
@@ -174,6 +197,25 @@ impl Buffered {
         let result = unsafe { sync(self.inner.file(), flags) };
         self.synced = result == SQLITE_OK;
         result
+    }
+
+    /// If the file has become longer, and little was written to it, makes it longer still.
+    fn grow(&mut self) {
+        let small = std::mem::take(&mut self.unsynced) <= SMALL_BYTES;
+        if self.end <= self.length {
+            return;
+        }
+        self.length = self.end;
+        // On a disk that is full a commit will say so. Until then they take longer.
+        if small && self.inner.put(&[0; GROWTH_BYTES], self.end) == SQLITE_OK {
+            self.length += GROWTH_BYTES as i64;
+        }
+    }
+
+    /// Before the file is cut.
+    fn forget_length(&mut self) -> c_int {
+        (self.end, self.length) = (0, 0);
+        self.flush()
     }
 
     /// Writes everything. Afterwards nobody but the caller uses the inner file.
@@ -319,7 +361,7 @@ unsafe fn open_file(
         if let Ok(disk) = File::open(path) {
             #[cfg(feature = "faults")]
             let inner = inner.with_faults_of(path);
-            let wal = Buffered { memory, inner, waiting: Vec::new(), at: 0, disk, synced: false, helper: None };
+            let wal = Buffered::new(memory, inner, disk);
             opened = Wal { base: sqlite3_file { pMethods: &METHODS }, file: Box::into_raw(Box::new(wal)) };
         } else {
             let close = inner.methods().xClose.expect("every file has it");
@@ -393,7 +435,7 @@ macro_rules! forward {
 }
 
 forward!(read = xRead after Buffered::flush, bytes: *mut c_void, length: c_int, at: i64);
-forward!(truncate = xTruncate after Buffered::flush, size: i64);
+forward!(truncate = xTruncate after Buffered::forget_length, size: i64);
 forward!(file_size = xFileSize after Buffered::flush, size: *mut i64);
 forward!(lock = xLock after nothing, level: c_int);
 forward!(unlock = xUnlock after nothing, level: c_int);
@@ -437,122 +479,4 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use rusqlite::ffi::SQLITE_FULL;
-    use rusqlite::{Connection, OpenFlags};
-
-    use super::*;
-
-    fn open_buffered(path: &Path, page_bytes: u32) -> Connection {
-        let db = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), register()).unwrap();
-        db.execute_batch(&format!(
-            "PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             PRAGMA wal_autocheckpoint = 0; CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB);"
-        ))
-        .unwrap();
-        db
-    }
-
-    fn count(db: &Connection) -> i64 {
-        db.query_row("SELECT count(*) FROM t WHERE length(v) = k % 5000", [], |row| row.get(0)).unwrap()
-    }
-
-    /// What a crash at this moment would leave: the files as they are, read by SQLite's own VFS.
-    fn count_after_crash(path: &Path) -> i64 {
-        let copy = tempfile::tempdir().unwrap();
-        for suffix in ["", "-wal"] {
-            let name = format!("{}{suffix}", path.display());
-            std::fs::copy(name, copy.path().join(format!("db{suffix}"))).unwrap();
-        }
-        let db = Connection::open(copy.path().join("db")).unwrap();
-        let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-        assert_eq!(sound, "ok");
-        count(&db)
-    }
-
-    /// Commits of that many rows: whatever is committed is in the files, and every other connection sees it.
-    fn check(page_bytes: u32, commits: &[i64]) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db");
-        let db = open_buffered(&path, page_bytes);
-        let other = Connection::open(&path).unwrap();
-        let mut rows = 0;
-        for (index, more) in commits.iter().enumerate() {
-            db.execute_batch("BEGIN").unwrap();
-            for key in rows..rows + more {
-                db.execute("INSERT INTO t VALUES (?1, zeroblob(?1 % 5000))", [key * 7]).unwrap();
-            }
-            assert_eq!((count(&other), count_after_crash(&path)), (rows, rows), "before commit {index}");
-            db.execute_batch("COMMIT").unwrap();
-            rows += more;
-            assert_eq!((count(&db), count(&other), count_after_crash(&path)), (rows, rows, rows), "commit {index}");
-            let mode = ["NOOP", "PASSIVE", "RESTART", "TRUNCATE"][index % 4];
-            db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(())).unwrap();
-            assert_eq!((count(&db), count_after_crash(&path)), (rows, rows), "checkpoint {index}");
-        }
-        drop(db);
-        assert_eq!(count(&open_buffered(&path, page_bytes)), rows);
-    }
-
-    #[test]
-    fn what_is_committed_is_in_the_file() {
-        check(4096, &[1, 1, 1, 1, 1, 1]);
-        check(4096, &[300, 1, 700, 20, 1, 300, 5, 1]);
-        check(512, &[100, 1, 100, 3, 100]);
-        check(65_536, &[40, 1, 40, 3, 40]);
-    }
-
-    unsafe extern "C" fn full(_: *mut sqlite3_file, _: *const c_void, _: c_int, _: i64) -> c_int {
-        SQLITE_FULL
-    }
-
-    /// That many writes of a page on a disk that is full: one of them fails, or what comes before the sync does.
-    fn check_full(pages: i64) {
-        let methods = sqlite3_io_methods { xWrite: Some(full), ..METHODS };
-        let mut file = sqlite3_file { pMethods: &raw const methods };
-        let memory: *mut [u64] = &mut [];
-        let inner = Inner::of(&raw mut file);
-        let disk = File::open("/dev/null").unwrap();
-        let mut wal = Buffered { memory, inner, waiting: Vec::new(), at: 0, disk, synced: false, helper: None };
-        let page = [7; 4096];
-        let failed = (0..pages).any(|page_number| wal.write(&page, page_number * 4096) == SQLITE_FULL);
-        assert!(failed || wal.flush() == SQLITE_FULL, "{pages} pages");
-        wal.flush();
-        assert_eq!(wal.flush(), SQLITE_OK, "what failed is not written later");
-    }
-
-    #[test]
-    fn a_write_that_fails_is_told_before_the_sync() {
-        check_full(1);
-        check_full(100);
-        check_full(3_000);
-    }
-
-    #[test]
-    fn what_is_rolled_back_or_spilled_does_no_harm() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db");
-        let db = open_buffered(&path, 4096);
-        db.execute_batch("PRAGMA cache_size = 10; PRAGMA cache_spill = ON").unwrap();
-        let insert = |from: i64, to: i64| {
-            for key in from..to {
-                db.execute("INSERT INTO t VALUES (?1, zeroblob(?1 % 5000))", [key]).unwrap();
-            }
-        };
-        for _ in 0..3 {
-            db.execute_batch("BEGIN").unwrap();
-            insert(0, 2_000);
-            assert_eq!(count(&db), 2_000);
-            db.execute_batch("ROLLBACK").unwrap();
-            assert_eq!((count(&db), count_after_crash(&path)), (0, 0));
-        }
-        db.execute_batch("BEGIN").unwrap();
-        insert(0, 2_000);
-        db.execute_batch("SAVEPOINT s").unwrap();
-        insert(2_000, 3_000);
-        db.execute_batch("ROLLBACK TO s; COMMIT").unwrap();
-        assert_eq!((count(&db), count_after_crash(&path)), (2_000, 2_000));
-    }
-}
+mod tests;
