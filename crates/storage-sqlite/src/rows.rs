@@ -6,6 +6,7 @@ use domain::{
     App, AppId, AppSettings, ClientId, CommitNumber, Cursors, Device, DeviceId, Event, EventBody, Head, Interval,
     Level, Member, Room, RoomId, RoomKind, Seq, Timestamp, User, UserId, UserKind,
 };
+use foldhash::fast::RandomState;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use smol_str::SmolStr;
@@ -31,8 +32,7 @@ macro_rules! id_at {
     ($name:ident, $type:ty) => {
         pub(crate) fn $name(row: &Row<'_>, index: usize) -> rusqlite::Result<$type> {
             let text = row.get_ref(index)?.as_str()?;
-            <$type>::new(text)
-                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error)))
+            <$type>::new(text).map_err(|error| not_an_id(index, error))
         }
     };
 }
@@ -40,7 +40,16 @@ id_at!(app_id, AppId);
 id_at!(user_id, UserId);
 id_at!(device_id, DeviceId);
 id_at!(room_id, RoomId);
-id_at!(client_id, ClientId);
+
+/// The id that a command came with, if it did.
+pub(crate) fn client_id(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<ClientId>> {
+    let text = row.get_ref(index)?.as_str_or_null()?;
+    text.map(ClientId::new).transpose().map_err(|error| not_an_id(index, error))
+}
+
+fn not_an_id(index: usize, error: domain::IdError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+}
 
 pub(crate) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<SmolStr> {
     Ok(row.get_ref(index)?.as_str()?.into())
@@ -147,7 +156,7 @@ pub(crate) fn sqlite(error: rusqlite::types::FromSqlError) -> rusqlite::Error {
 
 /// Ids of users by key, remembered while something is being read.
 #[derive(Default)]
-pub(crate) struct UserIds(HashMap<UserKey, UserId>);
+pub(crate) struct UserIds(HashMap<UserKey, UserId, RandomState>);
 
 impl UserIds {
     pub(crate) fn get(&mut self, db: &Connection, key: UserKey) -> Result<UserId, Fault> {
@@ -249,10 +258,7 @@ pub(crate) fn event(db: &Connection, row: &Row<'_>, room: &RoomId, users: &mut U
         commit: CommitNumber(row.get(1)?),
         at: Timestamp(row.get(2)?),
         sender: users.get(db, row.get(3)?)?,
-        client_id: match row.get_ref(4)? {
-            rusqlite::types::ValueRef::Null => None,
-            _ => Some(client_id(row, 4)?),
-        },
+        client_id: client_id(row, 4)?,
         number: row.get(5)?,
         body: record::decode(row.get(6)?, row.get_ref(7)?.as_str().map_err(sqlite)?)?,
     })

@@ -113,35 +113,44 @@ fn is_false(value: &bool) -> bool {
 
 /// The kind and JSON of a body.
 pub fn encode(body: &EventBody) -> (u8, String) {
-    fn json(kind: u8, record: &impl Serialize) -> (u8, String) {
-        (kind, serde_json::to_string(record).expect("records have string keys only"))
+    fn json(bytes: usize, kind: u8, record: &impl Serialize) -> (u8, String) {
+        let mut json = Vec::with_capacity(bytes);
+        serde_json::to_writer(&mut json, record).expect("records have string keys only");
+        (kind, String::from_utf8(json).expect("serde_json writes UTF-8"))
     }
+    // Room for the JSON around it and some characters that need two, so that it is not moved while it grows.
+    let bytes = body.content_bytes() + 64;
     match body {
         EventBody::Created { kind, settings } => json(
+            bytes,
             kind::CREATED,
             &CreatedRecord { kind: room_kind_name(*kind).into(), settings: settings_record(&whole(settings)) },
         ),
-        EventBody::Settings(change) => json(kind::SETTINGS, &settings_record(change)),
-        EventBody::Member { user, state, level } => {
-            json(kind::MEMBER, &MemberRecord { user: user.as_str().into(), state: state_name(*state), level: level.0 })
-        }
+        EventBody::Settings(change) => json(bytes, kind::SETTINGS, &settings_record(change)),
+        EventBody::Member { user, state, level } => json(
+            bytes,
+            kind::MEMBER,
+            &MemberRecord { user: user.as_str().into(), state: state_name(*state), level: level.0 },
+        ),
         EventBody::Message { content, reply_to, redacted_by } => {
             let record = ContentRecord {
                 reply_to: reply_to.map(|seq| seq.0),
                 redacted_by: redacted_by.map(|seq| seq.0),
                 ..content_record(content.as_ref())
             };
-            json(kind::MESSAGE, &record)
+            json(bytes, kind::MESSAGE, &record)
         }
         EventBody::Edit { target, content } => {
-            json(kind::EDIT, &ContentRecord { target: Some(target.0), ..content_record(content.as_ref()) })
+            json(bytes, kind::EDIT, &ContentRecord { target: Some(target.0), ..content_record(content.as_ref()) })
         }
         EventBody::Redaction { target, reason } => {
-            json(kind::REDACTION, &RedactionRecord { target: target.0, reason: reason.clone() })
+            json(bytes, kind::REDACTION, &RedactionRecord { target: target.0, reason: reason.clone() })
         }
-        EventBody::Reaction { target, keys, previous } => {
-            json(kind::REACTION, &ReactionRecord { target: target.0, keys: keys.clone(), previous: previous.clone() })
-        }
+        EventBody::Reaction { target, keys, previous } => json(
+            bytes,
+            kind::REACTION,
+            &ReactionRecord { target: target.0, keys: keys.clone(), previous: previous.clone() },
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads of events with what has become of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{AppId, Edit, Entry, Event, EventBody, ReactionCount, RoomId, Seq, SeqRange, Target, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -112,12 +112,12 @@ pub(crate) fn read_range(
 }
 
 /// The last edit of each message of a range; messages that were redacted have none.
-fn read_edits(db: &Connection, room: RoomKey, keys: [i64; 2]) -> Result<HashMap<Seq, Edit>, Fault> {
+fn read_edits(db: &Connection, room: RoomKey, keys: [i64; 2]) -> Result<BTreeMap<Seq, Edit>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT target, max(seq) FROM edit WHERE target BETWEEN ? AND ? GROUP BY target")?;
     let mut body = db.prepare_cached("SELECT at, kind, body FROM log WHERE key = ?")?;
     let mut found = statement.query(keys)?;
-    let mut edits = HashMap::new();
+    let mut edits = BTreeMap::new();
     while let Some(row) = found.next()? {
         let (_, target) = split_event(row.get(0)?);
         let seq = Seq(row.get(1)?);
@@ -163,7 +163,7 @@ fn read_reactions(
     db: &Connection,
     keys: [i64; 2],
     viewer: Option<UserKey>,
-) -> Result<HashMap<Seq, Vec<ReactionCount>>, Fault> {
+) -> Result<BTreeMap<Seq, Vec<ReactionCount>>, Fault> {
     let mut statement = db.prepare_cached(
         "SELECT event, key, count FROM reaction_count WHERE event BETWEEN ? AND ? ORDER BY event, key",
     )?;
@@ -173,7 +173,7 @@ fn read_reactions(
     while let Some(row) = found.next()? {
         counts.entry(row.get(0)?).or_default().push((rows::text(row, 1)?, row.get(2)?));
     }
-    let mut reactions = HashMap::new();
+    let mut reactions = BTreeMap::new();
     for (event, counts) in counts {
         let my_keys: Option<String> = match viewer {
             Some(viewer) => mine.query_row(params![event, viewer], |row| row.get(0)).optional()?,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use domain::{Cursors, Event, Seq};
 use planted::{Bug, planted};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use storage::record;
 
 use super::is_damage;
@@ -402,8 +402,9 @@ impl Flusher {
 
 /// Writes what waited for a room.
 pub(super) fn write_rows(db: &Connection, room: RoomKey, waiting: &Unflushed) -> Result<(), Fault> {
+    let mut insert = db.prepare_cached(INSERT_EVENT)?;
     for fresh in &waiting.events {
-        insert_event(db, room, fresh, None)?;
+        insert_event(&mut insert, room, fresh, None)?;
     }
     let mut update =
         db.prepare_cached("UPDATE log SET delivered = ?2, read = ?3, number = ?4, commit_number = ?5 WHERE key = ?1")?;
@@ -414,9 +415,13 @@ pub(super) fn write_rows(db: &Connection, room: RoomKey, waiting: &Unflushed) ->
     Ok(())
 }
 
-/// Writes an event; `last_message` for those that are none themselves.
+/// What [`insert_event`] runs.
+pub(super) const INSERT_EVENT: &str = "INSERT INTO log (key, commit_number, number, at, sender, device, client_id,
+    fingerprint, kind, body, last_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// Writes an event by [`INSERT_EVENT`]; `last_message` for those that are none themselves.
 pub(super) fn insert_event(
-    db: &Connection,
+    insert: &mut Statement<'_>,
     room: RoomKey,
     fresh: &FreshEvent,
     last_message: Option<Seq>,
@@ -424,11 +429,7 @@ pub(super) fn insert_event(
     let event = &fresh.event;
     let (kind, body) = record::encode(&event.body);
     let client_id = event.client_id.as_ref().map(domain::ClientId::as_str);
-    let mut statement = db.prepare_cached(
-        "INSERT INTO log (key, commit_number, number, at, sender, device, client_id, fingerprint, kind, body,
-         last_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    statement.execute(params![
+    insert.execute(params![
         room.event(event.seq),
         event.commit.0,
         event.number,

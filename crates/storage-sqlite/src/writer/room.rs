@@ -7,13 +7,12 @@ use domain::{
     Timestamp, UserId, pair_of,
 };
 use planted::{Bug, planted, planted_each};
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::{FINGERPRINT_FORGOTTEN, Outcome, Receipt, RoomWork, record};
 
 use super::State;
 use super::caches::{AppState, Caches, CursorState, RoomName, RoomState, cursors_of};
-use super::flush::{Flusher, insert_event};
+use super::flush::{Flusher, INSERT_EVENT, insert_event};
 use super::group::{AppCommit, Group, Moved};
 use super::windows::Windows;
 use crate::error::Fault;
@@ -295,7 +294,8 @@ impl Writing<'_> {
             self.flusher.add_event(self.commit.key(), self.room.key, fresh);
         } else {
             let last_message = if event.body.is_message() { None } else { self.room.head.last_message };
-            insert_event(self.db, self.room.key, &fresh, last_message)?;
+            let mut insert = self.db.prepare_cached(INSERT_EVENT)?;
+            insert_event(&mut insert, self.room.key, &fresh, last_message)?;
         }
         Ok(event)
     }
@@ -416,11 +416,7 @@ impl Writing<'_> {
             "UPDATE log SET body = ?, fingerprint = iif(client_id IS NULL, NULL, ?) WHERE key = ? RETURNING device, client_id",
         )?;
         let values = params![record::encode(body).1, FINGERPRINT_FORGOTTEN.cast_signed(), room.event(seq)];
-        let client_id = |row: &rusqlite::Row<'_>| match row.get_ref(1)? {
-            ValueRef::Null => Ok(None),
-            _ => rows::client_id(row, 1).map(Some),
-        };
-        let by = strip.query_row(values, |row| Ok((row.get(0)?, client_id(row)?))).optional()?;
+        let by = strip.query_row(values, |row| Ok((row.get(0)?, rows::client_id(row, 1)?))).optional()?;
         if let Some((device, Some(client_id))) = by {
             self.windows.forget_fingerprint(db, device, &client_id, (room, seq))?;
         }

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use domain::{AppId, ClientId, CommitNumber, Seq};
 use planted::{Bug, planted};
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::caches::AppState;
@@ -254,9 +253,8 @@ fn answers_of(view: View<'_>, RoomRange { room, range }: RoomRange) -> Result<Ve
     while let Some(row) = found.next()? {
         let (_, seq) = split_event(row.get(0)?);
         last = seq;
-        if !matches!(row.get_ref(3)?, ValueRef::Null) {
-            let fingerprint = row.get::<_, i64>(4)?.cast_unsigned();
-            let (client_id, commit) = (rows::client_id(row, 3)?, CommitNumber(row.get(1)?));
+        if let Some(client_id) = rows::client_id(row, 3)? {
+            let (fingerprint, commit) = (row.get::<_, i64>(4)?.cast_unsigned(), CommitNumber(row.get(1)?));
             answers.push((row.get(2)?, Answer { client_id, fingerprint, room, seq, commit }));
         }
     }
