@@ -2,10 +2,9 @@
 //!
 //! A room becomes active with the first thing that happens in it while anybody is online; then its members are read
 //! once, and connects, joins and removals keep the set of online members up to date. An idle room is forgotten: it
-//! costs nothing, and neither do offline members of a large one.
+//! costs nothing, and neither do offline members of a large one. A hot one gathers what it tells (see [`crate::heat`]).
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -14,21 +13,24 @@ use domain::{AppId, CommitNumber, EventBody, MemberState, RoomId, Seq, UserId};
 use planted::{Bug, planted};
 use storage::Membership;
 
+use crate::heat::Heat;
 use crate::outbox::{Delivery, Happening};
 use crate::session::{Hub, UserSessions};
 
 /// Happenings that may wait while a room's members are read; the room starts anew beyond that.
 const WAITING_MAX: usize = 16_384;
+/// Deliveries that a hot room gathers at most.
+const GATHERED_MAX: usize = 256;
 /// Removals that are remembered in an active room; beyond that, it is forgotten and read anew.
 const REMOVALS_MAX: usize = 1024;
 
 type Key = (AppId, RoomId);
 
 /// The rooms that are active.
-#[derive(Default)]
 pub(crate) struct ActiveRooms {
     rooms: Mutex<HashMap<Key, ActiveRoom>>,
     readings: AtomicU64,
+    hot_per_second: u64,
 }
 
 enum ActiveRoom {
@@ -44,6 +46,9 @@ struct ReadyRoom {
     online: HashMap<UserId, OnlineMember>,
     removed: HashMap<UserId, CommitNumber>,
     used_at: Instant,
+    heat: Heat,
+    /// What waits to be told, in order.
+    gathered: Vec<Arc<Delivery>>,
 }
 
 struct OnlineMember {
@@ -61,24 +66,32 @@ pub(crate) struct Reading(u64);
 /// What to do after a delivery was handed in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// It is in the outboxes, or waits for the members that are being read.
+    /// It is in the outboxes, or waits for the members that are being read, or with others that were gathered before.
     Done,
+    /// It is the first that a hot room gathers: call [`ActiveRooms::tell_gathered`] in a moment.
+    Gathers,
     /// The room was not active: read its members and call [`ActiveRooms::ready`].
     ReadMembers(Reading),
 }
 
 impl ActiveRooms {
+    /// No rooms. One is hot when it tells more than so many deliveries per second.
+    pub(crate) fn new(hot_per_second: u64) -> Self {
+        Self { rooms: Mutex::default(), readings: AtomicU64::new(0), hot_per_second }
+    }
+
     /// Tells a delivery to the online members of a room.
     pub(crate) fn tell(&self, hub: &Hub, app: &AppId, room: &RoomId, delivery: &Arc<Delivery>) -> Told {
         let mut rooms = self.lock();
         let key = (app.clone(), room.clone());
         match rooms.get_mut(&key) {
             Some(ActiveRoom::Ready(ready)) => {
-                ready.tell(hub, app, delivery);
+                let gathers = ready.tell(hub, app, delivery, self.hot_per_second);
                 if ready.removed.len() > REMOVALS_MAX {
+                    ready.tell_gathered();
                     rooms.remove(&key);
                 }
-                Told::Done
+                if gathers { Told::Gathers } else { Told::Done }
             }
             Some(ActiveRoom::Loading { waiting, .. }) => {
                 if waiting.len() >= WAITING_MAX {
@@ -104,7 +117,7 @@ impl ActiveRooms {
             Some(ActiveRoom::Loading { reading, waiting }) if *reading == read => std::mem::take(waiting),
             _ => return,
         };
-        let mut ready = ReadyRoom { online: HashMap::new(), removed: HashMap::new(), used_at: Instant::now() };
+        let mut ready = ReadyRoom::new();
         for Membership { member, .. } in members.iter().filter(|membership| membership.member.is_joined()) {
             if let Some(sessions) = hub.of(app, &member.user) {
                 let from = member.intervals.last().map_or(Seq(0), |interval| interval.joined);
@@ -113,9 +126,25 @@ impl ActiveRooms {
             }
         }
         for delivery in waiting {
-            ready.tell(hub, app, &delivery);
+            ready.tell_now(hub, app, &delivery);
         }
         rooms.insert(key, ActiveRoom::Ready(ready));
+    }
+
+    /// Tells what a hot room has gathered.
+    pub(crate) fn tell_gathered(&self, app: &AppId, room: &RoomId) {
+        if let Some(ActiveRoom::Ready(ready)) = self.lock().get_mut(&(app.clone(), room.clone())) {
+            ready.tell_gathered();
+        }
+    }
+
+    /// Tells what all rooms have gathered.
+    pub(crate) fn tell_all_gathered(&self) {
+        for room in self.lock().values_mut() {
+            if let ActiveRoom::Ready(ready) = room {
+                ready.tell_gathered();
+            }
+        }
     }
 
     /// Gives a loading room up: its members could not be read.
@@ -132,15 +161,15 @@ impl ActiveRooms {
         self.lock().clear();
     }
 
-    /// Enters a user who has come online into those of their rooms that are active. `rooms` were read when the last commit
-    /// was one of `read`.
+    /// Enters a user who has come online into those of their rooms that are active. `rooms` are those of the moment when
+    /// `as_of` was the last commit.
     pub(crate) fn enter(
         &self,
         app: &AppId,
         user: &UserId,
         sessions: &Arc<UserSessions>,
         rooms: &[RoomId],
-        read: RangeInclusive<CommitNumber>,
+        as_of: CommitNumber,
     ) {
         let mut active = self.lock();
         if active.is_empty() {
@@ -150,12 +179,12 @@ impl ActiveRooms {
             // A loading room looks for online users itself when it is ready.
             let Some(ActiveRoom::Ready(ready)) = active.get_mut(&(app.clone(), room.clone())) else { continue };
             // Removed after the rooms were read: the list is out of date.
-            if ready.removed.get(user).is_some_and(|removed| removed > read.start()) {
+            if ready.removed.get(user).is_some_and(|removed| *removed > as_of) {
                 continue;
             }
             let present = ready.online.get(user).is_some_and(|online| Arc::ptr_eq(&online.sessions, sessions));
             if !present {
-                let online = OnlineMember { sessions: sessions.clone(), from: Seq(0), after: *read.end() };
+                let online = OnlineMember { sessions: sessions.clone(), from: Seq(0), after: as_of };
                 ready.online.insert(user.clone(), online);
             }
         }
@@ -168,7 +197,13 @@ impl ActiveRooms {
     pub(crate) fn forget_idle(&self, idle: Duration) {
         self.lock().retain(|_, room| match room {
             ActiveRoom::Loading { .. } => true,
-            ActiveRoom::Ready(ready) => ready.used_at.elapsed() < idle,
+            ActiveRoom::Ready(ready) => {
+                let used = ready.used_at.elapsed() < idle;
+                if !used {
+                    ready.tell_gathered();
+                }
+                used
+            }
         });
     }
 
@@ -178,29 +213,57 @@ impl ActiveRooms {
 }
 
 impl ReadyRoom {
-    fn tell(&mut self, hub: &Hub, app: &AppId, delivery: &Arc<Delivery>) {
-        self.used_at = Instant::now();
-        match &delivery.happening {
-            Happening::Event(event) => {
-                self.online.retain(|_, online| {
-                    if event.seq >= online.from && event.commit > online.after {
-                        online.sessions.push(delivery)
-                    } else {
-                        !online.sessions.is_empty()
-                    }
-                });
-                if let EventBody::Member { user, state, .. } = &event.body {
-                    self.member(hub, app, user, *state, event.seq, event.commit, delivery);
-                }
-            }
-            // Own cursors are told to all own sessions by the fan-out itself.
-            Happening::Cursors { user, .. } | Happening::Typing { user, .. } => {
-                self.online.retain(|member, online| {
-                    if member == user { !online.sessions.is_empty() } else { online.sessions.push(delivery) }
-                });
-            }
-            Happening::Presence(_) => {}
+    fn new() -> Self {
+        Self {
+            online: HashMap::new(),
+            removed: HashMap::new(),
+            used_at: Instant::now(),
+            heat: Heat::new(tokio::time::Instant::now()),
+            gathered: Vec::new(),
         }
+    }
+
+    /// Tells a delivery now, or in a moment; says whether the room begins to gather with it.
+    fn tell(&mut self, hub: &Hub, app: &AppId, delivery: &Arc<Delivery>, hot_per_second: u64) -> bool {
+        let hot = self.heat.tell(self.online.len(), tokio::time::Instant::now(), hot_per_second);
+        if hot && !delivery.happening.moves_members() && self.gathered.len() < GATHERED_MAX {
+            self.used_at = Instant::now();
+            self.gathered.push(delivery.clone());
+            return self.gathered.len() == 1;
+        }
+        self.tell_gathered();
+        self.tell_now(hub, app, delivery);
+        false
+    }
+
+    fn tell_now(&mut self, hub: &Hub, app: &AppId, delivery: &Arc<Delivery>) {
+        self.used_at = Instant::now();
+        self.push(std::slice::from_ref(delivery));
+        if let Happening::Event(event) = &delivery.happening
+            && let EventBody::Member { user, state, .. } = &event.body
+        {
+            self.member(hub, app, user, *state, event.seq, event.commit, delivery);
+        }
+    }
+
+    fn tell_gathered(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        if !gathered.is_empty() {
+            self.push(&gathered);
+        }
+    }
+
+    /// Puts deliveries into the outboxes of those they are for.
+    fn push(&mut self, deliveries: &[Arc<Delivery>]) {
+        self.online.retain(|member, online| {
+            let wanted = deliveries.iter().filter(|delivery| match &delivery.happening {
+                Happening::Event(event) => event.seq >= online.from && event.commit > online.after,
+                // Own cursors are told to all own sessions by the fan-out itself.
+                Happening::Cursors { user, .. } | Happening::Typing { user, .. } => member != user,
+                Happening::Presence(_) => false,
+            });
+            online.sessions.push_all(&wanted)
+        });
     }
 
     /// Follows a change of membership, and tells it to whom it is about even if they are not in the room.

@@ -96,7 +96,7 @@ impl Engine {
             facts: Facts::new(options.cached_rooms_max),
             turns: Turns::default(),
             devices: DeviceCache::new(options.cached_devices_max),
-            hub: Hub::default(),
+            hub: Hub::new(options.hot_room_deliveries_per_second),
             last_seen: LastSeen::default(),
             setup: Setup::default(),
             commits: watch::Sender::new(0),
@@ -157,6 +157,7 @@ impl Engine {
     /// Takes no new sessions and tells every session to come back within `spread_ms`, each at a time of its own.
     pub fn drain(&self, spread_ms: u32) {
         self.inner.draining.store(true, Ordering::Relaxed);
+        self.inner.hub.rooms.tell_all_gathered();
         for session in self.inner.hub.all_sessions() {
             let reconnect_after_ms = rand::random_range(0..=spread_ms);
             session.outbox.end(Flow::Drain { reconnect_after_ms });

@@ -157,10 +157,18 @@ impl Engine {
         }
     }
 
-    /// Tells the online members of a room, reading who they are if the room was not active.
+    /// Tells the online members of a room, reading who they are if the room was not active; in a moment if it is hot.
     fn tell_room(&self, app: &AppId, room: &RoomId, delivery: &Arc<Delivery>) {
         match self.inner.hub.rooms.tell(&self.inner.hub, app, room, delivery) {
             Told::Done => {}
+            Told::Gathers => {
+                let (engine, app, room) = (self.clone(), app.clone(), room.clone());
+                let gather = Duration::from_millis(engine.inner.options.hot_room_gather_ms);
+                tokio::spawn(async move {
+                    tokio::time::sleep(gather).await;
+                    engine.inner.hub.rooms.tell_gathered(&app, &room);
+                });
+            }
             Told::ReadMembers(reading) => {
                 let (engine, app, room) = (self.clone(), app.clone(), room.clone());
                 tokio::spawn(async move { engine.activate(&app, &room, reading).await });

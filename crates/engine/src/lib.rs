@@ -24,6 +24,7 @@ mod execute;
 mod facts;
 mod fanout;
 mod follower;
+mod heat;
 mod lane;
 mod options;
 mod outbox;

@@ -31,6 +31,10 @@ pub struct EngineOptions {
     pub presence_grace_ms: u64,
     /// A room without events for this long is forgotten by the fan-out, in milliseconds.
     pub active_room_idle_ms: u64,
+    /// A room that tells more deliveries per second than this is hot: it gathers them for a moment.
+    pub hot_room_deliveries_per_second: u64,
+    /// How long a hot room gathers deliveries, in milliseconds.
+    pub hot_room_gather_ms: u64,
     /// Rooms whose facts are kept in memory.
     pub cached_rooms_max: usize,
     /// Devices whose state is kept in memory.
@@ -54,6 +58,8 @@ impl EngineOptions {
             sessions_per_user_max: 50,
             presence_grace_ms: 3000,
             active_room_idle_ms: 60_000,
+            hot_room_deliveries_per_second: 20_000,
+            hot_room_gather_ms: 50,
             cached_rooms_max: 20_000,
             cached_devices_max: 50_000,
         }

@@ -1,8 +1,11 @@
 //! Sessions: who is connected, and what each of them is told.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
 
 use domain::{Actor, AppId, DeviceId, Revoke, UserId};
 use storage::MemberFilter;
@@ -39,7 +42,6 @@ pub(crate) struct UserSessions {
 type Watchers = HashMap<(AppId, UserId), Vec<Arc<SessionState>>>;
 
 /// All sessions of this node.
-#[derive(Default)]
 pub(crate) struct Hub {
     users: Mutex<HashMap<(AppId, UserId), Arc<UserSessions>>>,
     pub(crate) rooms: ActiveRooms,
@@ -68,13 +70,12 @@ impl Engine {
             self.came(actor).await;
         }
         if !sessions.entered.load(Ordering::Acquire) {
-            let as_of = self.inner.store.head(&actor.app).await?;
             // Who is only invited is told nothing of what happens there yet.
-            let rooms = self.inner.store.rooms_of(&actor.app, &actor.user, MemberFilter::Joined).await?;
+            let store = &self.inner.store;
+            let (rooms, as_of) = store.rooms_of(&actor.app, &actor.user, MemberFilter::Joined).await?;
             // What was committed until here the client learns by its first sync. Of a room that was joined just now some of it
             // is not the user's to see, and the fan-out may still be at it.
-            let known = self.inner.store.head(&actor.app).await?;
-            hub.rooms.enter(&actor.app, &actor.user, &sessions, &rooms, as_of..=known);
+            hub.rooms.enter(&actor.app, &actor.user, &sessions, &rooms, as_of);
             sessions.entered.store(true, Ordering::Release);
         }
         // Revoked or drained while it was opening: then the end may have gone past it.
@@ -91,7 +92,12 @@ impl Engine {
 impl Session {
     /// Waits for what is next; deliveries are added to `into`. May be dropped and called again, by one caller at a time.
     pub async fn next(&self, into: &mut Vec<Arc<Delivery>>) -> Flow {
-        self.state.outbox.next(into).await
+        poll_fn(|context| self.poll_next(context, into)).await
+    }
+
+    /// [`Session::next`] for who waits for other things as well.
+    pub fn poll_next(&self, context: &mut Context<'_>, into: &mut Vec<Arc<Delivery>>) -> Poll<Flow> {
+        self.state.outbox.poll_next(context, into)
     }
 
     /// Watches these users' presence, instead of those before, and says how it is now. Users that the actor shares no
@@ -127,15 +133,16 @@ impl std::fmt::Debug for Session {
 impl UserSessions {
     /// Queues a delivery for every session; tells whether there is any.
     pub(crate) fn push(&self, delivery: &Arc<Delivery>) -> bool {
-        let sessions = self.lock();
-        for session in sessions.iter() {
-            session.outbox.push(delivery);
-        }
-        !sessions.is_empty()
+        self.push_all(&iter::once(delivery))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+    /// Queues deliveries for every session; tells whether there is any.
+    pub(crate) fn push_all<'a>(&self, deliveries: &(impl Iterator<Item = &'a Arc<Delivery>> + Clone)) -> bool {
+        let sessions = self.lock();
+        for session in sessions.iter() {
+            session.outbox.push_all(deliveries.clone());
+        }
+        !sessions.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<SessionState>>> {
@@ -144,6 +151,17 @@ impl UserSessions {
 }
 
 impl Hub {
+    /// No sessions. A room is hot when it tells more than so many deliveries per second.
+    pub(crate) fn new(hot_per_second: u64) -> Self {
+        Self {
+            users: Mutex::default(),
+            rooms: ActiveRooms::new(hot_per_second),
+            watchers: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+        }
+    }
+
     /// Adds a session; tells whether it is the user's first.
     fn add(&self, state: &Arc<SessionState>, sessions_max: usize) -> (Arc<UserSessions>, bool) {
         let key = (state.actor.app.clone(), state.actor.user.clone());

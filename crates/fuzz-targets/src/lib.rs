@@ -20,6 +20,7 @@ mod rest;
 mod rows;
 mod token;
 mod websocket;
+mod websocket_frames;
 
 /// A parser of outside bytes, and what must hold of it.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "token", run: token::run, mutations: 3_000 },
     Target { name: "page_cursor", run: page_cursor::run, mutations: 3_000 },
     Target { name: "rest", run: rest::run, mutations: 4_000 },
+    Target { name: "websocket_frames", run: websocket_frames::run, mutations: 20_000 },
     Target { name: "websocket", run: websocket::run, mutations: 2_000 },
     Target { name: "database_rows", run: database::run_rows, mutations: 150 },
     Target { name: "backup_file", run: database::run_file, mutations: 60 },

@@ -106,7 +106,7 @@ pub(crate) async fn read_all(store: &dyn Store) -> Result<(), StoreError> {
             for other in &ids {
                 store.direct_room(&app, [user, other]).await?;
             }
-            for room in store.rooms_of(&app, user, MemberFilter::Present).await? {
+            for room in store.rooms_of(&app, user, MemberFilter::Present).await?.0 {
                 let all: Vec<_> = ids.iter().collect();
                 let Some(snapshot) = store.room(&app, &room, &all).await? else { continue };
                 store.members(&app, &room, MemberFilter::Present, None, READ_MAX).await?;

@@ -12,6 +12,7 @@ mod counters;
 mod listener;
 mod options;
 mod stream;
+mod upgrade;
 
 pub use address::{ClientAddress, Network, NetworkError, client_address};
 pub use body::BodyTimeout;
@@ -19,3 +20,4 @@ pub use budget::{Budget, Left};
 pub use counters::Counters;
 pub use listener::Listener;
 pub use options::NetOptions;
+pub use upgrade::{Upgraded, upgrade};

@@ -24,6 +24,7 @@ use crate::error::OpenError;
 use crate::options::Options;
 use crate::read::pool::Pool;
 use crate::read::{accounts, changed, entries, journal, rooms};
+use crate::view::View;
 use crate::writer::{Feed, Job, Message, Recall, Writer};
 
 /// Units that may wait for the writer before their senders wait for a place.
@@ -185,9 +186,16 @@ impl Store for SqliteStore {
         self.readers.read(move |view| rooms::members(view, &app, &room, which, after.as_ref(), limit)).await
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
+    async fn rooms_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        which: MemberFilter,
+    ) -> Result<(Vec<RoomId>, CommitNumber), StoreError> {
         let (app, user) = (app.clone(), user.clone());
-        self.readers.read(move |view| rooms::rooms_of(view.db, &app, &user, which)).await
+        let read =
+            move |view: View<'_>| Ok((rooms::rooms_of(view.db, &app, &user, which)?, accounts::head(view.db, &app)?));
+        self.readers.read(read).await
     }
 
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {

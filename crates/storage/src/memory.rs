@@ -203,8 +203,13 @@ impl Store for Memory {
             .read(app, |tenant| tenant.rooms.get(room).map(|log| log.members(which, after, limit)).unwrap_or_default()))
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
-        Ok(self.read(app, |tenant| tenant.rooms_of(user, which)))
+    async fn rooms_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        which: MemberFilter,
+    ) -> Result<(Vec<RoomId>, CommitNumber), StoreError> {
+        Ok(self.read(app, |tenant| (tenant.rooms_of(user, which), tenant.head)))
     }
 
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError> {

@@ -357,8 +357,13 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError>;
 
-    /// Ids of the rooms that a user is joined in, or also of those they are invited to.
-    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError>;
+    /// Ids of the rooms that a user is joined in, or also of those they are invited to; and the last commit of the same moment.
+    async fn rooms_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        which: MemberFilter,
+    ) -> Result<(Vec<RoomId>, CommitNumber), StoreError>;
 
     /// Those of `others` that are joined in a room together with the user, in the order given; all of one moment.
     async fn share_rooms(&self, app: &AppId, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>, StoreError>;

@@ -18,13 +18,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine",         &["bus", "domain", "planted", "seldom", "storage"]),
     ("wire",           &[]),
     ("net",            &[]),
-    ("door-web",       &["domain", "engine", "net", "planted", "seldom", "wire"]),
+    ("websocket",      &[]),
+    ("door-web",       &["domain", "engine", "net", "planted", "seldom", "websocket", "wire"]),
     ("server",         EVERYTHING_SHIPPED),
     ("testkit",        &["bus", "domain", "engine", "storage", "storage-sqlite"]),
     ("starling-bench", &["testkit", "bus", "domain", "door-web", "engine", "net", "server", "storage",
                          "storage-sqlite", "wire"]),
     ("fuzz-targets",   &["testkit", "bus", "domain", "door-web", "engine", "net", "server", "storage",
-                         "storage-sqlite", "wire"]),
+                         "storage-sqlite", "websocket", "wire"]),
     ("starling-fuzz",  &["fuzz-targets"]),
     ("starling-torture", &["testkit", "wire"]),
     ("loadgen",        &["wire"]),
@@ -33,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 #[rustfmt::skip]
 const EVERYTHING_SHIPPED: &[&str] =
-    &["bus", "domain", "door-web", "engine", "net", "planted", "storage", "storage-sqlite", "wire"];
+    &["bus", "domain", "door-web", "engine", "net", "planted", "storage", "storage-sqlite", "websocket", "wire"];
 
 /// Tests of any crate may use these too.
 const FOR_TESTS: &[&str] = &["bus", "storage", "testkit"];

@@ -1,8 +1,7 @@
 //! What the engine tells sessions, as frames of the WebSocket.
 
-use axum::extract::ws::Utf8Bytes;
-use bytes::Bytes;
 use engine::{Delivery, Format, Happening};
+use websocket::Frame;
 use wire::Push;
 
 use super::to_wire;
@@ -11,13 +10,12 @@ use super::to_wire;
 const FORMAT: Format = Format(0);
 
 /// The frame of a delivery, encoded by the first session that needs it.
-pub(crate) fn frame(delivery: &Delivery) -> Utf8Bytes {
-    let bytes = delivery.encoded(FORMAT, |happening| encode(&push(happening)));
-    Utf8Bytes::try_from(Bytes::from_owner(bytes)).expect("serde_json writes UTF-8")
+pub(crate) fn frame(delivery: &Delivery) -> Frame {
+    Frame::from_bytes(delivery.encoded(FORMAT, |happening| encode(&push(happening)).into_bytes()))
 }
 
-pub(crate) fn encode(push: &Push) -> Vec<u8> {
-    serde_json::to_vec(push).expect("pushes are strings and numbers")
+pub(crate) fn encode(push: &Push) -> Frame {
+    Frame::write_text(|out| serde_json::to_writer(out, push)).expect("pushes are strings and numbers")
 }
 
 fn push(happening: &Happening) -> Push {

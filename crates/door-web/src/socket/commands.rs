@@ -1,132 +1,95 @@
 //! Commands of one connection: they take effect in the order of their frames, and are on their way together.
 //!
-//! While there is something to do, one task hands them to the engine's lane one after the other and waits for all their
-//! receipts at once; they are answered in the same order. A connection without commands holds nothing.
+//! They are handed to the engine's lane one after the other, without waiting for the receipts of those before, and answered
+//! in the same order.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
 
-use axum::extract::ws::Utf8Bytes;
 use domain::Actor;
 use engine::{Lane, Submitted};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{Notify, mpsc};
+use websocket::Frame;
 use wire::Code;
 
-use super::connection::Finished;
 use super::write;
 use crate::ask::Ask;
 use crate::convert::to_wire;
 use crate::door::{Context, Door};
 
+/// A command that is being handed to the lane; `None` if that panicked.
+type Submitting = Pin<Box<dyn Future<Output = Option<Submitted>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Frame> + Send>>;
+
 /// The commands of a connection.
-#[derive(Clone)]
 pub(super) struct Commands {
     lane: Lane,
     context: Arc<Context>,
-    finished: mpsc::Sender<Finished>,
-    queue: Arc<Mutex<Queue>>,
-    pushed: Arc<Notify>,
-}
-
-#[derive(Default)]
-struct Queue {
     waiting: VecDeque<(u64, Ask)>,
-    running: bool,
-}
-
-enum Next {
-    /// A command.
-    Command(u64, Ask),
-    /// None, but receipts are waited for.
-    Nothing,
-    /// None, and nothing is waited for.
-    Over,
+    /// The one that is being handed to the lane; it may have to wait for those before it.
+    submitting: Option<(u64, Submitting)>,
+    /// All of them are polled, not just the first: one that the store has no place for yet is handed over by a later poll.
+    answers: FuturesOrdered<Answering>,
 }
 
 impl Commands {
-    pub(super) fn new(door: &Door, actor: &Actor, context: &Arc<Context>, finished: &mpsc::Sender<Finished>) -> Self {
-        let (context, finished) = (context.clone(), finished.clone());
-        Self { lane: door.engine.lane(actor), context, finished, queue: Arc::default(), pushed: Arc::default() }
-    }
-
-    /// Puts a command behind the others. Its response comes as a finished frame.
-    pub(super) fn push(&self, id: u64, ask: Ask) {
-        let running = {
-            let mut queue = self.queue();
-            queue.waiting.push_back((id, ask));
-            std::mem::replace(&mut queue.running, true)
-        };
-        if running {
-            self.pushed.notify_one();
-        } else {
-            tokio::spawn(self.clone().run());
+    pub(super) fn new(door: &Door, actor: &Actor, context: &Arc<Context>) -> Self {
+        Self {
+            lane: door.engine.lane(actor),
+            context: context.clone(),
+            waiting: VecDeque::new(),
+            submitting: None,
+            answers: FuturesOrdered::new(),
         }
     }
 
-    async fn run(self) {
-        let mut answers = FuturesOrdered::new();
-        loop {
-            match self.next(answers.is_empty()) {
-                Next::Command(id, ask) => {
-                    let submitting = AssertUnwindSafe(self.lane.submit(ask.command, ask.client_id)).catch_unwind();
-                    tokio::pin!(submitting);
-                    // It may wait for earlier ones to settle, so their receipts are waited for meanwhile.
-                    let submitted = loop {
-                        tokio::select! {
-                            biased;
-                            submitted = &mut submitting => break submitted,
-                            Some(frame) = answers.next() => self.finish(frame).await,
-                        }
-                    };
-                    answers.push_back(self.clone().answer(id, submitted.ok()));
-                }
-                Next::Nothing => tokio::select! {
-                    Some(frame) = answers.next() => self.finish(frame).await,
-                    () = self.pushed.notified() => {}
-                },
-                Next::Over => return,
-            }
+    /// Puts a command behind the others.
+    pub(super) fn push(&mut self, id: u64, ask: Ask) {
+        self.waiting.push_back((id, ask));
+    }
+
+    /// The next answer, in the order of the commands. Pending, too, if there are no commands.
+    pub(super) fn poll_answer(&mut self, context: &mut TaskContext<'_>) -> Poll<Frame> {
+        while self.poll_submit(context).is_ready() {}
+        match self.answers.poll_next_unpin(context) {
+            Poll::Ready(Some(frame)) => Poll::Ready(frame),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
-    /// What this run has to do next. Once it is over, the next command begins another run.
-    fn next(&self, idle: bool) -> Next {
-        let mut queue = self.queue();
-        match queue.waiting.pop_front() {
-            Some((id, ask)) => Next::Command(id, ask),
-            None if idle => {
-                *queue = Queue::default();
-                Next::Over
-            }
-            None => Next::Nothing,
+    /// Hands the next command to the lane; pending if that has to wait, or there is none.
+    fn poll_submit(&mut self, context: &mut TaskContext<'_>) -> Poll<()> {
+        if self.submitting.is_none() {
+            let Some((id, ask)) = self.waiting.pop_front() else { return Poll::Pending };
+            let lane = self.lane.clone();
+            let submitting = async move { lane.submit(ask.command, ask.client_id).await };
+            self.submitting = Some((id, Box::pin(AssertUnwindSafe(submitting).catch_unwind().map(Result::ok))));
         }
+        let Some((id, submitting)) = &mut self.submitting else { return Poll::Pending };
+        let submitted = ready!(submitting.as_mut().poll(context));
+        self.answers.push_back(Box::pin(answer(self.context.clone(), *id, submitted)));
+        self.submitting = None;
+        Poll::Ready(())
     }
+}
 
-    async fn answer(self, id: u64, submitted: Option<Submitted>) -> Utf8Bytes {
-        let Some(submitted) = submitted else { return self.panicked(id) };
-        match AssertUnwindSafe(submitted.receipt()).catch_unwind().await {
-            Ok(receipt) => {
-                let result = receipt.map(|receipt| to_wire::receipt(&receipt)).map_err(Into::into);
-                write::response(&self.context, id, &result)
-            }
-            Err(_) => self.panicked(id),
+async fn answer(context: Arc<Context>, id: u64, submitted: Option<Submitted>) -> Frame {
+    let receipt = match submitted {
+        Some(submitted) => AssertUnwindSafe(submitted.receipt()).catch_unwind().await.ok(),
+        None => None,
+    };
+    match receipt {
+        Some(receipt) => {
+            let result = receipt.map(|receipt| to_wire::receipt(&receipt)).map_err(Into::into);
+            write::response(&context, id, &result)
         }
-    }
-
-    fn panicked(&self, id: u64) -> Utf8Bytes {
-        tracing::error!(request_id = self.context.request_id, id, "a command panicked");
-        write::failed(&self.context, id, &Code::Internal.into())
-    }
-
-    async fn finish(&self, frame: Utf8Bytes) {
-        // If the connection is gone, nobody waits for the answer.
-        let _ = self.finished.send(Finished { frame, large: false }).await;
-    }
-
-    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
-        self.queue.lock().expect("no holder of this lock panics")
+        None => {
+            tracing::error!(request_id = context.request_id, id, "a command panicked");
+            write::failed(&context, id, &Code::Internal.into())
+        }
     }
 }

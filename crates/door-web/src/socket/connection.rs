@@ -1,363 +1,329 @@
-//! A connected WebSocket: one task that reads requests, and writes what has become ready in one go.
+//! A connected WebSocket: one task that reads requests, carries them out, and writes what has become ready in one go.
 //!
-//! Requests run as tasks of their own: one that is on its way ends even if the connection doesn't live to answer it, and
-//! a peer that doesn't read holds nothing up but itself. While too many are on their way nothing more is read. Those whose
-//! answers can be large run one at a time, the next one after the answer before it was written: a peer that asks for many
-//! and reads none makes the server hold one.
+//! At each turn it takes what has happened, what has come from the peer and what has been answered, and then writes all of
+//! it. While too many requests are on their way nothing more is read. What an idle connection holds is in [`Connection`],
+//! and nothing else: buffers and the state of requests are there only while they are needed.
 
-use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use domain::Actor;
 use engine::{Delivery, EndReason, Flow, Session};
-use futures_util::{FutureExt, SinkExt};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use websocket::{Frame, Message, Socket};
 use wire::{
     CLOSE_PROTOCOL, CLOSE_TOO_FAST, CLOSE_UNAUTHENTICATED, Code, Nothing, Operation, Push, RenewToken, Renewed,
 };
 
-use super::commands::Commands;
+use super::closing::{End, RESTARTING, close};
 use super::dispatch::Sorted;
-use super::handshake::{connect, instant_of};
+use super::handshake::{connect, instant_of, unexpected};
+use super::in_flight::{Asker, InFlight, beside};
+use super::meters::{Counted, METERS};
 use super::pace::Pace;
-use super::{dispatch, read, write};
+use super::{Stream, dispatch, read, write};
 use crate::convert::push;
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 
-/// Close code of RFC 6455's registry: the service restarts.
-pub(super) const RESTARTING: u16 = 1012;
-/// How long a peer that was told the end may take to end, too.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-pub(super) fn closing(code: u16, reason: &'static str) -> CloseFrame {
-    CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
-}
-
-pub(super) fn too_many_pings() -> CloseFrame {
-    closing(CLOSE_TOO_FAST, "too many pings")
-}
-
 /// Serves a WebSocket from its first frame to its end.
-pub(crate) async fn serve(door: Door, context: Arc<Context>, mut socket: WebSocket) {
+pub(super) async fn serve(door: Door, context: Arc<Context>, mut socket: Socket<Stream>) {
     let _counted = Counted::new();
     let mut pace = Pace::new(Instant::now());
-    // In a box, which is gone when it is over: what it needs is not kept by every connection for all its life.
+    // In boxes, which are gone when they are over: what they need is not kept by every connection for all its life.
     let connecting = Box::pin(connect(&door, &context, &mut socket, &mut pace));
     let end = match connecting.await {
         Ok((who, session)) => {
-            let (finished, finished_receiver) = mpsc::channel(door.options.requests_in_flight_max);
-            let commands = Commands::new(&door, &who.actor, &context, &finished);
-            let mut connection = Connection {
-                expires: instant_of(who.expires_at),
-                actor: Arc::new(who.actor),
-                door,
-                context: context.clone(),
-                socket,
-                session: Arc::new(session),
-                commands,
-                in_flight: 0,
-                large: VecDeque::new(),
-                large_answer: LargeAnswer::None,
-                pace,
-                finished,
-                finished_receiver,
-                deliveries: Vec::new(),
-                out: Vec::new(),
-                heard: Instant::now(),
-                pings: 0,
-                malformed: 0,
-                refused: 0,
-            };
+            let asker = Asker { door, context: context.clone(), actor: Arc::new(who.actor) };
+            let mut connection = Connection::new(asker, socket, session, instant_of(who.expires_at), pace);
             let end = connection.live().await;
+            if let Some(in_flight) = connection.in_flight {
+                tokio::spawn(in_flight.finish());
+            }
             socket = connection.socket;
             end
         }
         Err(end) => end,
     };
-    if let Some(frame) = end {
-        tracing::debug!(request_id = context.request_id, code = frame.code, "closing a connection");
-        close(socket, frame).await;
+    if let End::Closed { code, .. } = end {
+        tracing::debug!(request_id = context.request_id, code, "closing a connection");
     }
-}
-
-/// A connection in the gauge, however it ends.
-struct Counted;
-
-impl Counted {
-    fn new() -> Self {
-        metrics::gauge!("starling_ws_connections").increment(1.0);
-        Self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        metrics::gauge!("starling_ws_connections").decrement(1.0);
-    }
-}
-
-/// Says why, and waits a little for the peer: closing with bytes unread would take the words back.
-async fn close(mut socket: WebSocket, frame: CloseFrame) {
-    let goodbye = async {
-        if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    };
-    // Whether it was heard makes no difference any more.
-    let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
+    Box::pin(close(socket, end)).await;
 }
 
 struct Connection {
-    door: Door,
-    context: Arc<Context>,
-    socket: WebSocket,
+    asker: Asker,
+    socket: Socket<Stream>,
     session: Arc<Session>,
-    actor: Arc<Actor>,
     expires: Instant,
-    commands: Commands,
-    /// Requests on their way.
-    in_flight: usize,
-    /// Those of them whose answers can be large and that have not begun.
-    large: VecDeque<(u64, Operation)>,
-    large_answer: LargeAnswer,
-    finished: mpsc::Sender<Finished>,
-    finished_receiver: mpsc::Receiver<Finished>,
+    in_flight: Option<Box<InFlight>>,
+    deliveries: Vec<Arc<Delivery>>,
     /// How fast pings may come.
     pace: Pace,
-    deliveries: Vec<Arc<Delivery>>,
-    /// Frames to be written.
-    out: Vec<Utf8Bytes>,
     /// When the peer was heard last, and pings sent since.
     heard: Instant,
     pings: u32,
     malformed: u32,
     refused: u32,
+    /// Rings at [`Connection::deadline`], or earlier: what moves the deadline back doesn't wind it again.
+    alarm: Pin<Box<Sleep>>,
 }
 
-/// The answer to a request.
-pub(super) struct Finished {
-    pub(super) frame: Utf8Bytes,
-    /// Whether it was one of those that run one at a time.
-    pub(super) large: bool,
-}
-
-/// Where the one answer is that can be large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LargeAnswer {
-    /// There is none.
-    None,
-    /// Its request is on its way.
-    Asked,
-    /// It waits to be written.
-    Ready,
-}
-
-/// The connection ends: by this frame, or because the peer has gone.
-type End = Option<CloseFrame>;
-
-enum Next {
-    Flow(Flow),
-    Finished(Finished),
-    Frame(Option<Result<Message, axum::Error>>),
-    Timer,
+/// What a turn leaves to be done that has to be waited for.
+enum Rest {
+    Nothing,
+    Renew(u64, RenewToken),
+    Logout(u64),
+    Drain,
 }
 
 impl Connection {
+    fn new(asker: Asker, socket: Socket<Stream>, session: Session, expires: Instant, pace: Pace) -> Self {
+        let heard = Instant::now();
+        let mut connection = Self {
+            asker,
+            socket,
+            session: Arc::new(session),
+            expires,
+            in_flight: None,
+            deliveries: Vec::new(),
+            pace,
+            heard,
+            pings: 0,
+            malformed: 0,
+            refused: 0,
+            alarm: Box::pin(sleep_until(heard)),
+        };
+        connection.wind();
+        connection
+    }
+
     async fn live(&mut self) -> End {
         loop {
-            let next = {
-                let may_read = self.in_flight < self.door.options.requests_in_flight_max;
-                let deadline = self.deadline();
-                tokio::select! {
-                    flow = self.session.next(&mut self.deliveries) => Next::Flow(flow),
-                    Some(finished) = self.finished_receiver.recv() => Next::Finished(finished),
-                    frame = self.socket.recv(), if may_read => Next::Frame(frame),
-                    () = sleep_until(deadline) => Next::Timer,
-                }
-            };
-            let step = match next {
-                Next::Flow(flow) => self.flow(flow).await,
-                Next::Finished(finished) => {
-                    self.finish(finished);
-                    Ok(())
-                }
-                Next::Frame(frame) => self.frame(frame).await,
-                Next::Timer => self.timer().await,
+            let turn = poll_fn(|context| self.poll_turn(context)).await;
+            let done = match turn {
+                Ok(Rest::Nothing) => Ok(()),
+                Ok(rest) => Box::pin(self.rest(rest)).await,
+                Err(end) => Err(end),
             };
             // What is to be said is said even at the end.
             let written = self.write().await;
-            if let Err(end) = step.and(written) {
+            if let Err(end) = done.and(written) {
                 return end;
             }
         }
     }
 
-    async fn flow(&mut self, flow: Flow) -> Result<(), End> {
+    /// Does what can be done without waiting; pending only if there is nothing at all.
+    fn poll_turn(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<Rest, End>> {
+        let mut rest = Rest::Nothing;
+        // What reads comes last: a peer that sends without end holds up neither the answers nor the alarm.
+        let mut idle = !self.take_answers(context);
+        if self.alarm.as_mut().poll(context).is_ready() {
+            idle = false;
+            self.ring()?;
+        }
+        if let Poll::Ready(flow) = self.session.poll_next(context, &mut self.deliveries) {
+            idle = false;
+            match self.flow(flow) {
+                Ok(Rest::Nothing) => {}
+                other => return Poll::Ready(other),
+            }
+        }
+        let requests_max = self.asker.door.options.requests_in_flight_max;
+        // So many at a turn: the answers to what can't be carried out are written before more of it is read.
+        for _ in 0..requests_max {
+            if !matches!(rest, Rest::Nothing) || self.in_flight_count() >= requests_max {
+                break;
+            }
+            let Poll::Ready(read) = self.poll_frame(context) else { break };
+            idle = false;
+            rest = read?;
+        }
+        // Those that came just now.
+        idle &= !self.take_answers(context);
+        if idle { Poll::Pending } else { Poll::Ready(Ok(rest)) }
+    }
+
+    /// Lets requests go on, and queues what is answered; tells whether anything is.
+    fn take_answers(&mut self, context: &mut TaskContext<'_>) -> bool {
+        let waiting = self.socket.waiting();
+        if let Some(in_flight) = &mut self.in_flight {
+            while let Poll::Ready(frame) = in_flight.poll_answer(context) {
+                self.socket.send(frame);
+            }
+        }
+        self.socket.waiting() > waiting
+    }
+
+    fn flow(&mut self, flow: Flow) -> Result<Rest, End> {
         match flow {
             Flow::Deliver => {
-                metrics::counter!("starling_ws_deliveries_total").increment(self.deliveries.len() as u64);
-                self.out.extend(self.deliveries.drain(..).map(|delivery| push::frame(&delivery)));
-                Ok(())
+                METERS.deliveries.increment(self.deliveries.len() as u64);
+                for delivery in self.deliveries.drain(..) {
+                    self.socket.send(push::frame(&delivery));
+                }
+                // An idle connection holds no buffer.
+                if self.deliveries.capacity() > 16 {
+                    self.deliveries = Vec::new();
+                }
+                Ok(Rest::Nothing)
             }
             Flow::Resync => {
-                metrics::counter!("starling_ws_resyncs_total").increment(1);
-                self.out.push(write::text(push::encode(&Push::Resync)));
-                Ok(())
+                METERS.resyncs.increment(1);
+                self.socket.send(push::encode(&Push::Resync));
+                Ok(Rest::Nothing)
             }
             Flow::Drain { reconnect_after_ms } => {
-                self.out.push(write::text(push::encode(&Push::Draining { reconnect_after_ms })));
-                self.finish_all().await;
-                Err(Some(closing(RESTARTING, "the server restarts")))
+                self.socket.send(push::encode(&Push::Draining { reconnect_after_ms }));
+                Ok(Rest::Drain)
             }
-            Flow::End(EndReason::Revoked) => Err(Some(closing(CLOSE_UNAUTHENTICATED, "token_revoked"))),
-            Flow::End(EndReason::Replaced) => Err(Some(closing(CLOSE_TOO_FAST, "too many sessions"))),
+            Flow::End(EndReason::Revoked) => Err(End::new(CLOSE_UNAUTHENTICATED, "token_revoked")),
+            Flow::End(EndReason::Replaced) => Err(End::new(CLOSE_TOO_FAST, "too many sessions")),
         }
     }
 
-    /// Waits for the requests on their way, so that their answers are still written.
-    async fn finish_all(&mut self) {
-        let limit = Duration::from_millis(self.door.options.drain_timeout_ms);
-        let finishing = async {
-            while self.in_flight > 0 {
-                let Some(finished) = self.finished_receiver.recv().await else { return };
-                self.finish(finished);
+    fn poll_frame(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<Rest, End>> {
+        let pong = match ready!(self.socket.poll_receive(context)) {
+            Ok(Some(Message::Text(text))) => {
+                let frame = read::frame(text);
+                self.hear();
+                return Poll::Ready(self.request(frame));
             }
+            Ok(Some(Message::Ping(payload))) => Some(Frame::pong(payload)),
+            Ok(Some(Message::Pong)) => None,
+            other => return Poll::Ready(Err(unexpected(&other))),
         };
-        if timeout(limit, finishing).await.is_err() {
-            tracing::debug!(request_id = self.context.request_id, "requests were still on their way at the drain");
+        self.hear();
+        if !self.pace.take(self.heard) {
+            return Poll::Ready(Err(End::TOO_MANY_PINGS));
         }
+        if let Some(pong) = pong {
+            self.socket.send(pong);
+        }
+        Poll::Ready(Ok(Rest::Nothing))
     }
 
-    fn finish(&mut self, finished: Finished) {
-        self.in_flight -= 1;
-        if finished.large {
-            self.large_answer = LargeAnswer::Ready;
-        }
-        self.out.push(finished.frame);
-    }
-
-    async fn frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    fn hear(&mut self) {
         self.heard = Instant::now();
         self.pings = 0;
-        match frame {
-            Some(Ok(Message::Text(text))) => self.request(text.as_str()).await,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) if !self.pace.take(self.heard) => Err(Some(too_many_pings())),
-            // The library answers pings by itself, on the next flush.
-            Some(Ok(Message::Ping(_))) => bounded(self.write_timeout(), self.socket.flush()).await,
-            Some(Ok(Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Binary(_))) => Err(Some(closing(CLOSE_PROTOCOL, "binary frame"))),
-            Some(Err(_)) => Err(Some(closing(CLOSE_PROTOCOL, "unreadable frame"))),
-            Some(Ok(Message::Close(_))) | None => Err(None),
-        }
     }
 
-    async fn request(&mut self, text: &str) -> Result<(), End> {
-        metrics::counter!("starling_ws_frames_total").increment(1);
-        let read::Frame { id, operation, malformed } = read::frame(text);
+    fn request(&mut self, frame: read::Frame) -> Result<Rest, End> {
+        let read::Frame { id, operation, malformed } = frame;
+        METERS.frames.increment(1);
         if malformed {
             self.malformed += 1;
         }
         // What can't be understood costs as much of the rate as what can.
-        let result = match self.door.engine.admit(&self.actor) {
+        let result = match self.asker.door.engine.admit(&self.asker.actor) {
             Ok(_) => {
                 self.refused = 0;
-                match operation {
-                    Ok(operation) => self.admitted(id, operation).await,
-                    Err(failure) => Err(failure),
-                }
+                operation.and_then(|operation| self.admitted(id, operation))
             }
             Err(error) => {
                 self.refused += 1;
                 Err(error.into())
             }
         };
-        if let Err(failure) = result {
-            self.out.push(write::failed(&self.context, id, &failure));
+        let options = &self.asker.door.options;
+        let rest = result.unwrap_or_else(|failure| {
+            self.socket.send(write::failed(&self.asker.context, id, &failure));
+            Rest::Nothing
+        });
+        if self.malformed >= options.malformed_frames_max {
+            return Err(End::new(CLOSE_PROTOCOL, "too many malformed frames"));
         }
-        if self.malformed >= self.door.options.malformed_frames_max {
-            return Err(Some(closing(CLOSE_PROTOCOL, "too many malformed frames")));
+        if self.refused >= options.refused_requests_max {
+            return Err(End::new(CLOSE_TOO_FAST, "rate_limited"));
         }
-        if self.refused >= self.door.options.refused_requests_max {
-            return Err(Some(closing(CLOSE_TOO_FAST, "rate_limited")));
+        Ok(rest)
+    }
+
+    fn admitted(&mut self, id: u64, operation: Operation) -> Result<Rest, Failure> {
+        match operation {
+            Operation::Connect(_) => {
+                return Err(Failure::detailed(Code::InvalidRequest, "this connection is connected already"));
+            }
+            Operation::TokenRenew(request) => return Ok(Rest::Renew(id, request)),
+            Operation::Logout(_) => return Ok(Rest::Logout(id)),
+            operation => match dispatch::sort(operation) {
+                Sorted::Command(ask) => {
+                    let ask = ask?;
+                    self.in_flight().command(id, ask);
+                }
+                Sorted::Large(operation) => {
+                    let session = self.session.clone();
+                    self.in_flight().large(id, operation, &session);
+                }
+                Sorted::Other(operation) => {
+                    let session = self.session.clone();
+                    self.in_flight().other(id, operation, &session);
+                }
+            },
+        }
+        Ok(Rest::Nothing)
+    }
+
+    fn in_flight(&mut self) -> &mut InFlight {
+        self.in_flight.get_or_insert_with(|| Box::new(InFlight::new(&self.asker)))
+    }
+
+    fn in_flight_count(&self) -> usize {
+        self.in_flight.as_ref().map_or(0, |in_flight| in_flight.count())
+    }
+
+    async fn rest(&mut self, rest: Rest) -> Result<(), End> {
+        match rest {
+            Rest::Nothing => {}
+            Rest::Renew(id, request) => {
+                let renewed = self.renew(request).await;
+                self.socket.send(write::response(&self.asker.context, id, &renewed));
+            }
+            // The connection ends with the device, so nothing is held up, and the answer comes before the end.
+            Rest::Logout(id) => {
+                let done = beside(&mut self.in_flight, self.asker.door.engine.logout(&self.asker.actor)).await;
+                let done = done.map(|()| Nothing {}).map_err(Into::into);
+                self.socket.send(write::response(&self.asker.context, id, &done));
+            }
+            Rest::Drain => {
+                self.finish_all().await?;
+                return Err(End::new(RESTARTING, "the server restarts"));
+            }
         }
         Ok(())
     }
 
-    async fn admitted(&mut self, id: u64, operation: Operation) -> Result<(), Failure> {
-        match operation {
-            Operation::Connect(_) => {
-                Err(Failure::detailed(Code::InvalidRequest, "this connection is connected already"))
-            }
-            Operation::TokenRenew(request) => {
-                let renewed = self.renew(request).await;
-                self.out.push(write::response(&self.context, id, &renewed));
-                Ok(())
-            }
-            // The connection ends with the device, so nothing is held up, and the answer comes before the end.
-            Operation::Logout(_) => {
-                let done = self.door.engine.logout(&self.actor).await;
-                self.out.push(write::response(&self.context, id, &done.map(|()| Nothing {}).map_err(Into::into)));
-                Ok(())
-            }
-            operation => match dispatch::sort(operation) {
-                Sorted::Command(ask) => {
-                    self.commands.push(id, ask?);
-                    self.in_flight += 1;
-                    Ok(())
-                }
-                Sorted::Large(operation) => {
-                    self.in_flight += 1;
-                    self.large.push_back((id, operation));
-                    self.begin_large();
-                    Ok(())
-                }
-                Sorted::Other(operation) => {
-                    self.in_flight += 1;
-                    self.spawn(id, operation, false);
-                    Ok(())
-                }
-            },
-        }
-    }
-
     async fn renew(&mut self, request: RenewToken) -> Result<Renewed, Failure> {
-        let who = self.door.engine.authenticate(&request.token).await?;
-        if who.actor != *self.actor {
+        let who = beside(&mut self.in_flight, self.asker.door.engine.authenticate(&request.token)).await?;
+        if who.actor != *self.asker.actor {
             return Err(Failure::field("token", "must be one of the same device"));
         }
         self.expires = instant_of(who.expires_at);
+        self.wind();
         Ok(Renewed { expires_at: who.expires_at.0 })
     }
 
-    /// Begins the next request whose answer can be large, if the answer to the one before is out.
-    fn begin_large(&mut self) {
-        if self.large_answer == LargeAnswer::None
-            && let Some((id, operation)) = self.large.pop_front()
-        {
-            self.large_answer = LargeAnswer::Asked;
-            self.spawn(id, operation, true);
-        }
-    }
-
-    /// Carries out an operation beside the others.
-    fn spawn(&self, id: u64, operation: Operation, large: bool) {
-        let (door, context, session) = (self.door.clone(), self.context.clone(), self.session.clone());
-        let (actor, finished) = (self.actor.clone(), self.finished.clone());
-        tokio::spawn(async move {
-            let running = dispatch::run(&door, &context, &actor, &session, id, operation);
-            let running = AssertUnwindSafe(running).catch_unwind();
-            let frame = running.await.unwrap_or_else(|_| {
-                tracing::error!(request_id = context.request_id, id, "an operation panicked");
-                write::failed(&context, id, &Code::Internal.into())
-            });
-            // If the connection is gone, nobody waits for the answer.
-            let _ = finished.send(Finished { frame, large }).await;
-        });
+    /// Waits for the requests on their way, and writes their answers.
+    async fn finish_all(&mut self) -> Result<(), End> {
+        let limit = Duration::from_millis(self.asker.door.options.drain_timeout_ms);
+        let finishing = async {
+            while let Some(in_flight) = &mut self.in_flight {
+                let frame = poll_fn(|context| in_flight.poll_answer(context)).await;
+                self.socket.send(frame);
+                self.write().await?;
+            }
+            Ok(())
+        };
+        timeout(limit, finishing).await.unwrap_or_else(|_| {
+            tracing::debug!(
+                request_id = self.asker.context.request_id,
+                "requests were still on their way at the drain"
+            );
+            Ok(())
+        })
     }
 
     /// When something is due though nothing happens.
@@ -366,72 +332,76 @@ impl Connection {
     }
 
     fn next_ping(&self) -> Instant {
-        self.heard + Duration::from_millis(self.door.options.ping_interval_ms.into()) * (self.pings + 1)
+        self.heard + Duration::from_millis(self.asker.door.options.ping_interval_ms.into()) * (self.pings + 1)
     }
 
     fn silence_end(&self) -> Instant {
-        self.heard + Duration::from_millis(self.door.options.silence_timeout_ms)
+        self.heard + Duration::from_millis(self.asker.door.options.silence_timeout_ms)
     }
 
-    async fn timer(&mut self) -> Result<(), End> {
+    fn wind(&mut self) {
+        let deadline = self.deadline();
+        self.alarm.as_mut().reset(deadline);
+    }
+
+    fn ring(&mut self) -> Result<(), End> {
         let now = Instant::now();
         if now >= self.expires {
-            return Err(Some(closing(CLOSE_UNAUTHENTICATED, "token_expired")));
+            return Err(End::new(CLOSE_UNAUTHENTICATED, "token_expired"));
         }
         if now >= self.silence_end() {
-            return Err(Some(closing(CLOSE_PROTOCOL, "silent for too long")));
+            return Err(End::new(CLOSE_PROTOCOL, "silent for too long"));
         }
         if now >= self.next_ping() {
             self.pings += 1;
-            let ping = Message::Ping(Vec::new().into());
-            return bounded(self.write_timeout(), self.socket.send(ping)).await;
+            self.socket.send(Frame::ping());
         }
+        self.wind();
         Ok(())
     }
 
     /// Writes all that waits in one go.
     async fn write(&mut self) -> Result<(), End> {
-        while let Ok(finished) = self.finished_receiver.try_recv() {
-            self.finish(finished);
+        let waiting = self.socket.waiting();
+        if waiting > 0 {
+            METERS.frames_written.increment(waiting as u64);
+            let first_try = poll_fn(|context| Poll::Ready(self.socket.poll_flush(context))).await;
+            let written = match first_try {
+                Poll::Ready(written) => written,
+                Poll::Pending => Box::pin(self.write_slowly()).await,
+            };
+            written.map_err(|_| End::Gone)?;
         }
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        metrics::counter!("starling_ws_frames_written_total").increment(self.out.len() as u64);
-        let limit = self.write_timeout();
-        let (socket, out) = (&mut self.socket, &mut self.out);
-        let writing = async {
-            for frame in out.drain(..) {
-                socket.feed(Message::Text(frame)).await?;
-            }
-            socket.flush().await
-        };
-        let written = bounded(limit, writing).await;
-        if self.large_answer == LargeAnswer::Ready {
-            self.large_answer = LargeAnswer::None;
-            if written.is_ok() {
-                self.begin_large();
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.written();
+            if in_flight.count() == 0 {
+                self.in_flight = None;
             }
         }
-        // An idle connection holds no buffers.
-        if self.out.capacity() > 64 {
-            self.out = Vec::new();
-        }
-        if self.deliveries.capacity() > 64 {
-            self.deliveries = Vec::new();
-        }
-        written
+        Ok(())
     }
 
-    fn write_timeout(&self) -> Duration {
-        Duration::from_millis(self.door.options.write_timeout_ms)
+    /// Waits for a peer that does not take what is written; for so long.
+    async fn write_slowly(&mut self) -> std::io::Result<()> {
+        let limit = Duration::from_millis(self.asker.door.options.write_timeout_ms);
+        let flushing = poll_fn(|context| self.socket.poll_flush(context));
+        beside(&mut self.in_flight, timeout(limit, flushing)).await?
     }
 }
 
-/// Ends the connection if its peer takes nothing for too long.
-async fn bounded(limit: Duration, writing: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
-    match timeout(limit, writing).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(None),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the task of every connection holds while it rests, in bytes.
+    const IDLE_BYTES_MAX: usize = 1024;
+
+    fn size_of_future<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of_future(serve) <= IDLE_BYTES_MAX, "{}", size_of_future(serve));
     }
 }

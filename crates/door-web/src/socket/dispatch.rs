@@ -1,8 +1,8 @@
 //! From an operation to the function of its feature, the same that its REST handler calls.
 
-use axum::extract::ws::Utf8Bytes;
 use domain::Actor;
 use engine::Session;
+use websocket::Frame;
 use wire::{Code, InRoom, OnMember, OnMessage, Operation};
 
 use super::write::{failed, response};
@@ -57,7 +57,7 @@ pub(super) async fn run(
     session: &Session,
     id: u64,
     operation: Operation,
-) -> Utf8Bytes {
+) -> Frame {
     macro_rules! answer {
         ($future:expr) => {
             response(context, id, &$future.await)

@@ -1,16 +1,18 @@
 //! The first frame: `connect`, in time.
 
+use std::future::poll_fn;
+use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use domain::Timestamp;
 use engine::{Authenticated, Session};
 use tokio::time::{Instant, timeout};
+use websocket::{Frame, Message, ReceiveError, Socket};
 use wire::{CLOSE_PROTOCOL, CLOSE_UNAUTHENTICATED, Code, Connect, Connected, Operation, SyncRequest};
 
-use super::connection::{RESTARTING, closing, too_many_pings};
+use super::closing::{End, RESTARTING};
 use super::pace::Pace;
-use super::{read, write};
+use super::{Stream, read, write};
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 use crate::sync;
@@ -20,18 +22,18 @@ const CONNECT_BYTES_MAX: usize = 4096;
 /// The server can't serve at the moment (RFC 6455: internal error).
 const CLOSE_INTERNAL: u16 = 1011;
 
-/// Waits for `connect`. `Err` holds how to close; `None` that the peer has gone.
+/// Waits for `connect`. `Err` holds how to close.
 pub(super) async fn connect(
     door: &Door,
     context: &Context,
-    socket: &mut WebSocket,
+    socket: &mut Socket<Stream>,
     pace: &mut Pace,
-) -> Result<(Authenticated, Session), Option<CloseFrame>> {
+) -> Result<(Authenticated, Session), End> {
     let limit = Duration::from_millis(door.options.connect_timeout_ms);
     let Ok(first) = timeout(limit, first_frame(socket, pace)).await else {
-        return Err(Some(closing(CLOSE_UNAUTHENTICATED, "no connect in time")));
+        return Err(End::new(CLOSE_UNAUTHENTICATED, "no connect in time"));
     };
-    let frame = read::frame(first?.as_str());
+    let frame = first?;
     let opened = match frame.operation {
         Ok(Operation::Connect(request)) => open(door, request).await,
         Ok(_) => Err(Code::Unauthenticated.into()),
@@ -39,8 +41,7 @@ pub(super) async fn connect(
     };
     match opened {
         Ok((who, session, connected)) => {
-            let response = write::response(context, frame.id, &Ok(connected));
-            send(door, socket, response).await?;
+            send(door, socket, write::response(context, frame.id, &Ok(connected))).await?;
             Ok((who, session))
         }
         Err(failure) => {
@@ -51,39 +52,54 @@ pub(super) async fn connect(
                 _ => CLOSE_UNAUTHENTICATED,
             };
             send(door, socket, write::failed(context, frame.id, &failure)).await?;
-            Err(Some(closing(close, failure.code.info().code)))
+            Err(End::new(close, failure.code.info().code))
         }
     }
 }
 
-async fn first_frame(
-    socket: &mut WebSocket,
-    pace: &mut Pace,
-) -> Result<axum::extract::ws::Utf8Bytes, Option<CloseFrame>> {
-    loop {
-        match socket.recv().await {
-            Some(Ok(Message::Text(text))) if text.len() > CONNECT_BYTES_MAX => {
-                return Err(Some(closing(CLOSE_PROTOCOL, "the first frame is too large")));
+async fn first_frame(socket: &mut Socket<Stream>, pace: &mut Pace) -> Result<read::Frame, End> {
+    poll_fn(|context| {
+        loop {
+            let pong = match ready!(socket.poll_receive(context)) {
+                Ok(Some(Message::Text(text))) if text.len() > CONNECT_BYTES_MAX => {
+                    return Poll::Ready(Err(End::new(CLOSE_PROTOCOL, "the first frame is too large")));
+                }
+                Ok(Some(Message::Text(text))) => return Poll::Ready(Ok(read::frame(text))),
+                Ok(Some(Message::Ping(payload))) => Some(Frame::pong(payload)),
+                Ok(Some(Message::Pong)) => None,
+                other => return Poll::Ready(Err(unexpected(&other))),
+            };
+            if !pace.take(Instant::now()) {
+                return Poll::Ready(Err(End::TOO_MANY_PINGS));
             }
-            Some(Ok(Message::Text(text))) => return Ok(text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) if pace.take(Instant::now()) => {}
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Err(Some(too_many_pings())),
-            Some(Ok(Message::Binary(_))) => return Err(Some(closing(CLOSE_PROTOCOL, "binary frame"))),
-            Some(Err(_)) => return Err(Some(closing(CLOSE_PROTOCOL, "unreadable frame"))),
-            Some(Ok(Message::Close(_))) | None => return Err(None),
+            if let Some(pong) = pong {
+                socket.send(pong);
+                // Before `connect`, nothing is owed that could not wait for the next turn.
+                if let Poll::Ready(Err(_)) = socket.poll_flush(context) {
+                    return Poll::Ready(Err(End::Gone));
+                }
+            }
         }
+    })
+    .await
+}
+
+/// How a connection ends by what came instead of a text, ping or pong.
+pub(super) fn unexpected(came: &Result<Option<Message<'_>>, ReceiveError>) -> End {
+    match came {
+        Ok(Some(Message::Close(code))) => End::Left(*code),
+        Ok(None) | Err(ReceiveError::Io(_)) => End::Gone,
+        Err(ReceiveError::Violation(_)) => End::UNREADABLE,
+        Ok(Some(Message::Binary(_) | Message::Text(_) | Message::Ping(_) | Message::Pong)) => End::BINARY,
     }
 }
 
-async fn send(
-    door: &Door,
-    socket: &mut WebSocket,
-    text: axum::extract::ws::Utf8Bytes,
-) -> Result<(), Option<CloseFrame>> {
+async fn send(door: &Door, socket: &mut Socket<Stream>, frame: Frame) -> Result<(), End> {
+    socket.send(frame);
     let limit = Duration::from_millis(door.options.write_timeout_ms);
-    match timeout(limit, socket.send(Message::Text(text))).await {
+    match timeout(limit, poll_fn(|context| socket.poll_flush(context))).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(None),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }
 

@@ -1,9 +1,12 @@
 //! The WebSocket `/v1/ws`: the same operations as REST, and what happens elsewhere, on one connection.
 
+mod closing;
 mod commands;
 mod connection;
 mod dispatch;
 mod handshake;
+mod in_flight;
+mod meters;
 mod pace;
 mod read;
 mod write;
@@ -11,22 +14,18 @@ mod write;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::SEC_WEBSOCKET_VERSION;
+use axum::response::{IntoResponse, Response};
+use net::Upgraded as Stream;
+use websocket::{Handshake, HandshakeError, Socket};
 use wire::Code;
 
 use crate::document::errors;
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 use crate::origin;
-
-/// Bytes read from a socket at once: an idle connection holds a buffer of this size.
-const READ_BUFFER_BYTES: usize = 2048;
-/// Bytes gathered before they are written: what waits goes out in pieces of this size.
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Connect by WebSocket
 ///
@@ -41,21 +40,34 @@ const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 pub(crate) async fn get_socket(
     State(door): State<Door>,
     Extension(context): Extension<Arc<Context>>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Result<Response, Failure> {
-    let upgrade = upgrade.map_err(|rejection| Failure::detailed(Code::InvalidRequest, rejection.body_text()))?;
-    if !origin::may_connect(&headers, &door.options.allowed_origins) {
+    let handshake = match Handshake::read(request.version(), request.method(), request.headers()) {
+        Ok(handshake) => handshake,
+        Err(error) => {
+            let mut response = Failure::detailed(Code::InvalidRequest, error.to_string()).into_response();
+            if error == HandshakeError::Version {
+                // RFC 6455, 4.4: says which version would do.
+                response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            return Ok(response);
+        }
+    };
+    if !origin::may_connect(request.headers(), &door.options.allowed_origins) {
         return Err(Failure::field("Origin", "is not allowed to connect"));
     }
     if door.engine.is_draining() {
         return Err(Code::Draining.into());
     }
-    let frame_bytes_max = door.options.frame_bytes_max;
-    Ok(upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(frame_bytes_max)
-        .max_frame_size(frame_bytes_max)
-        .on_upgrade(move |socket| connection::serve(door, context, socket)))
+    let upgrading = net::upgrade(&mut request);
+    tokio::spawn(async move {
+        match upgrading.await {
+            Ok(stream) => {
+                let socket = Socket::new(stream, door.options.frame_bytes_max);
+                connection::serve(door, context, socket).await;
+            }
+            Err(error) => tracing::debug!(request_id = context.request_id, %error, "a WebSocket was not begun"),
+        }
+    });
+    Ok(handshake.answer().into_response())
 }

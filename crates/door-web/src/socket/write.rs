@@ -1,8 +1,7 @@
-//! Writing frames: responses straight to bytes, without a tree of values between.
+//! Writing responses: straight to the bytes of a frame, without a tree of values between.
 
-use axum::extract::ws::Utf8Bytes;
-use bytes::Bytes;
 use serde::Serialize;
+use websocket::Frame;
 use wire::{Code, Problem};
 
 use crate::door::Context;
@@ -21,27 +20,24 @@ struct Failed<'a> {
 }
 
 /// The response to a request.
-pub(super) fn response<T: Serialize>(context: &Context, id: u64, result: &Result<T, Failure>) -> Utf8Bytes {
+pub(super) fn response<T: Serialize>(context: &Context, id: u64, result: &Result<T, Failure>) -> Frame {
     match result {
-        Ok(result) => match serde_json::to_vec(&Success { id, result }) {
-            Ok(bytes) => text(bytes),
-            Err(error) => {
+        Ok(result) => {
+            let written = Frame::write_text(|out| serde_json::to_writer(out, &Success { id, result }));
+            written.unwrap_or_else(|error| {
                 tracing::error!(%error, "an answer could not be written as JSON");
                 failed(context, id, &Code::Internal.into())
-            }
-        },
+            })
+        }
         Err(failure) => failed(context, id, failure),
     }
 }
 
 /// The response to a request that failed. The connection's name and the request's id name it in the log.
-pub(super) fn failed(context: &Context, id: u64, failure: &Failure) -> Utf8Bytes {
+pub(super) fn failed(context: &Context, id: u64, failure: &Failure) -> Frame {
     let request_id = format!("{}.{id}", context.request_id);
     failure.log(&request_id);
     let error = &failure.problem(&request_id, context.language);
-    text(serde_json::to_vec(&Failed { id, error }).expect("a problem is strings and numbers"))
-}
-
-pub(super) fn text(json: Vec<u8>) -> Utf8Bytes {
-    Utf8Bytes::try_from(Bytes::from(json)).expect("serde_json writes UTF-8")
+    Frame::write_text(|out| serde_json::to_writer(out, &Failed { id, error }))
+        .expect("a problem is strings and numbers")
 }

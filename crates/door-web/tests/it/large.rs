@@ -4,8 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use crate::http::PATIENCE;
+use crate::rigged::READERS;
 use crate::websocket::Socket;
 use crate::world::{PASSWORD, Setting, World};
 
@@ -57,6 +62,85 @@ async fn answers_that_nobody_reads_are_not_made() {
     ann.push(|push| push["push"] == "presence" && push["presence"]["online"] == false).await;
     let made = world.store.reads.came.load(Ordering::Relaxed) - before;
     assert!((1..ASKED / 2).contains(&made), "{made}");
+}
+
+/// What the requests of a connection wait for comes to them whether the peer reads or not, and then to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_does_not_read_keeps_no_reader_from_others() {
+    let mut setting = Setting::default();
+    setting.door.write_timeout_ms = 600_000;
+    let world = pair(setting).await;
+    let mut bob = world.connect("bob").await;
+    let held = world.store.readers.free.acquire_many(READERS).await.unwrap();
+    for _ in 0..2 * READERS {
+        bob.send("me.get", json!({})).await;
+    }
+    // Its answer says that those before it have begun.
+    bob.ask("ping", json!({})).await.unwrap();
+    // More than the buffers between the two take.
+    let mut ann = world.connect("ann").await;
+    let long = "x".repeat(16_000);
+    for _ in 0..1000 {
+        ann.ask("message.send", json!({"room": "flock", "content": {"type": "text", "text": long}})).await.unwrap();
+    }
+    drop(held);
+    world.call("ann", "GET /v1/me", Value::Null).await.ok();
+}
+
+/// The same while the connection waits for something that it needs itself: here, whose a token is.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_on_their_way_go_on_while_a_token_is_renewed() {
+    let world = pair(Setting::default()).await;
+    let login = json!({"id": "bob", "password": PASSWORD});
+    let other = world.call("", "POST /v1/auth/login", login).await.ok();
+    let mut bob = world.connect("bob").await;
+    let held = world.store.readers.free.acquire_many(READERS).await.unwrap();
+    let mut asked = world.store.readers.asked.subscribe();
+    let before = *asked.borrow_and_update();
+    for _ in 0..2 * READERS {
+        bob.send("me.get", json!({})).await;
+    }
+    bob.send("token.renew", json!({"token": other["access_token"]})).await;
+    // All have begun, and the look at a device that is not remembered.
+    let all = before + 2 * READERS as usize + 1;
+    timeout(PATIENCE, asked.wait_for(|asked| *asked >= all)).await.expect("all are asked").unwrap();
+    drop(held);
+    world.call("ann", "GET /v1/me", Value::Null).await.ok();
+}
+
+/// Nor does one that sends so much that there is always something to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_keeps_no_reader_from_others() {
+    let world = pair(Setting::default()).await;
+    let mut bob = world.connect("bob").await;
+    let held = world.store.readers.free.acquire_many(READERS).await.unwrap();
+    for _ in 0..2 * READERS {
+        bob.send("me.get", json!({})).await;
+    }
+    bob.ask("ping", json!({})).await.unwrap();
+    bob.send_message(Message::Frame(Frame::message(Vec::new(), OpCode::Data(Data::Text), false))).await;
+    let pieces = [0x00, 0x80, 0, 0, 0, 0].repeat(100_000);
+    for _ in 0..20 {
+        bob.send_bytes(&pieces).await;
+    }
+    let flooding = tokio::spawn(async move { bob.flood(&pieces).await });
+    drop(held);
+    world.call("ann", "GET /v1/me", Value::Null).await.ok();
+    flooding.abort();
+}
+
+/// Pieces of a message that never ends, so many that there is always something to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_does_not_hold_the_clock_up() {
+    let mut setting = Setting::default();
+    (setting.door.ping_interval_ms, setting.door.silence_timeout_ms) = (50, 400);
+    let world = World::with(setting, &["ann"]).await;
+    let mut ann = world.connect("ann").await;
+    let first = Frame::message(Vec::new(), OpCode::Data(Data::Text), false);
+    ann.send_message(Message::Frame(first)).await;
+    // Continuations without a payload, masked with zeros.
+    let pieces = [0x00, 0x80, 0, 0, 0, 0].repeat(100_000);
+    timeout(PATIENCE, ann.flood(&pieces)).await.expect("it is silent for too long");
 }
 
 #[tokio::test(flavor = "multi_thread")]

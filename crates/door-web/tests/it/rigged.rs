@@ -15,7 +15,7 @@ use storage::{
     Changed, Commit, FoundUsers, JournalEntry, MemberFilter, Membership, Memory, Outcome, RoomSnapshot, Store,
     StoreError, Tallies, Unit, UserPlace,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -71,12 +71,34 @@ pub struct Rigged {
     pub reads: Gate,
     /// Reads that tell of the server and its health.
     pub small_reads: AtomicUsize,
+    /// Readers of users and devices.
+    pub readers: Readers,
+}
+
+/// Readers that there are.
+pub const READERS: u32 = 4;
+
+/// Few, as in a store on a disk; who waits for one is given it in turn.
+pub struct Readers {
+    pub free: Semaphore,
+    /// How many reads have asked for one.
+    pub asked: watch::Sender<usize>,
+}
+
+impl Readers {
+    async fn take(&self) -> SemaphorePermit<'_> {
+        let free = self.free.acquire();
+        self.asked.send_modify(|asked| *asked += 1);
+        free.await.unwrap()
+    }
 }
 
 impl Rigged {
     pub fn new(app: App) -> Self {
         let memory = Memory::new(app);
-        Self { memory, fault: Mutex::default(), reads: Gate::default(), small_reads: AtomicUsize::new(0) }
+        let readers = Readers { free: Semaphore::new(READERS as usize), asked: watch::Sender::new(0) };
+        let small_reads = AtomicUsize::new(0);
+        Self { memory, fault: Mutex::default(), reads: Gate::default(), small_reads, readers }
     }
 
     pub fn set(&self, fault: Fault) {
@@ -130,6 +152,7 @@ impl Store for Rigged {
 
     async fn users(&self, app: &AppId, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         assert!(!self.has(Fault::Panics), "a bug with a secret in its message");
+        let _reader = self.readers.take().await;
         self.memory.users(app, ids).await
     }
 
@@ -152,6 +175,7 @@ impl Store for Rigged {
     }
 
     async fn device(&self, app: &AppId, id: &DeviceId) -> Result<Option<Device>, StoreError> {
+        let _reader = self.readers.take().await;
         self.memory.device(app, id).await
     }
 
@@ -184,7 +208,12 @@ impl Store for Rigged {
         self.memory.members(app, room, which, after, limit).await
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
+    async fn rooms_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        which: MemberFilter,
+    ) -> Result<(Vec<RoomId>, CommitNumber), StoreError> {
         self.memory.rooms_of(app, user, which).await
     }
 

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::http::{check_problem, request};
+use crate::http::{PATIENCE, check_problem, read_answer, request};
 use crate::websocket::{Came, Socket};
 use crate::world::{PASSWORD, Setting, World};
 
@@ -300,6 +300,65 @@ async fn pages_of_other_origins_may_not_connect() {
         } else {
             let answer = request(world.address, "GET /v1/ws", &headers, b"").await;
             assert_eq!((answer.status, answer.code().as_str()), (expect, "invalid_request"), "{origin:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_of_http_1_0_is_not_upgraded() {
+    let world = World::new(Setting::default()).await;
+    let mut socket = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    let head = format!(
+        "GET /v1/ws HTTP/1.0\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        world.address
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await.unwrap();
+    let answer = read_answer(&mut socket).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_request"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_with_the_handshake_is_not_lost() {
+    let world = World::with(Setting::default(), &["ann"]).await;
+    let connect = json!({"id": 1, "op": "connect", "params": {"token": world.token("ann")}}).to_string();
+    let head = format!(
+        "GET /v1/ws HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        world.address
+    );
+    // Text, masked with zeros, of a length in two bytes; and a close frame without a code.
+    let length = u16::try_from(connect.len()).unwrap().to_be_bytes();
+    let start = [0x81, 0xfe, length[0], length[1], 0, 0, 0, 0];
+    let bytes = [head.as_bytes(), &start, connect.as_bytes(), &[0x88, 0x80, 0, 0, 0, 0]].concat();
+    let mut socket = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut socket, &bytes).await.unwrap();
+    let mut came = Vec::new();
+    let reading = tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut came);
+    tokio::time::timeout(PATIENCE, reading).await.expect("the server ends it").unwrap();
+    let said = String::from_utf8_lossy(&came);
+    assert!(said.starts_with("HTTP/1.1 101") && said.contains("\"user\":\"ann\""), "{said}");
+    assert!(came.ends_with(&[0x88, 0]), "its close frame is answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_sends_right_before_it_goes_takes_effect() {
+    let world = pair().await;
+    let mut bob = world.connect("bob").await;
+    for (round, says_so) in [(0, true), (1, false)] {
+        let mut ann = world.connect("ann").await;
+        for n in 0..20 {
+            ann.send("message.send", json!({"room": "flock", "content": text(&format!("{round} {n}"))})).await;
+        }
+        ann.send("cursor.set", json!({"room": "flock", "read": 1})).await;
+        if says_so {
+            ann.send_message(Message::Close(None)).await;
+            assert_eq!(ann.closed().await, None);
+        } else {
+            ann.gone().await;
+        }
+        for n in 0..20 {
+            bob.push(|push| push["event"]["content"]["text"] == format!("{round} {n}")).await;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -46,6 +47,23 @@ impl Socket {
 
     pub async fn send_message(&mut self, message: Message) {
         self.stream.send(message).await.unwrap();
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).await.unwrap();
+    }
+
+    /// Sends bytes as they are, as often as they are taken.
+    pub async fn flood(&mut self, bytes: &[u8]) {
+        while self.stream.get_mut().write_all(bytes).await.is_ok() {}
+    }
+
+    /// Sends nothing more, and reads to the end, whatever comes.
+    pub async fn gone(mut self) {
+        self.stream.get_mut().shutdown().await.unwrap();
+        let reading = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        timeout(PATIENCE, reading).await.expect("an end in time");
     }
 
     /// Sends a request without waiting; gives its id.

@@ -161,7 +161,8 @@ impl Operator<'_> {
 
     /// The rooms that a user is in or invited to.
     pub async fn rooms_of(&self, app: &AppId, user: &UserId) -> Result<Vec<RoomId>, EngineError> {
-        Ok(self.0.inner.store.rooms_of(app, user, MemberFilter::Present).await?)
+        let (rooms, _) = self.0.inner.store.rooms_of(app, user, MemberFilter::Present).await?;
+        Ok(rooms)
     }
 
     /// Counters by day (days since 1970) and name, for today and the days before.

@@ -148,3 +148,28 @@ async fn nothing_falls_between_subscribing_and_syncing() {
     }
     writer.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hot_room_gathers_and_everybody_hears_all_in_order() {
+    let world = World::with(|options| options.hot_room_deliveries_per_second = 0).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let eve = world.person("eve").await;
+    let room = ann.group(&[&bob]).await;
+    let mut listeners = vec![ann.listen().await, bob.listen().await];
+    let begun = tokio::time::Instant::now();
+    let mut last = Seq(0);
+    for n in 0..40 {
+        tokio::time::advance(std::time::Duration::from_millis(100)).await;
+        last = ann.say(&room, &format!("m{n}")).await;
+        if n == 30 {
+            // Who comes in and who goes is told at once, after what was gathered before.
+            ann.act(&room, Action::Invite { user: eve.actor.user.clone() }).await.unwrap();
+        }
+    }
+    for listener in &mut listeners {
+        let seqs: Vec<u64> = listener.messages_until("m39").await.into_iter().map(|(seq, _)| seq).collect();
+        let all = (last.0 - 40..=last.0).filter(|seq| *seq != last.0 - 9);
+        assert_eq!(seqs, Vec::from_iter(all));
+    }
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(4000 + 50), "{:?}", begun.elapsed());
+}

@@ -87,6 +87,7 @@ check_targets!(
     token,
     page_cursor,
     rest,
+    websocket_frames,
     websocket,
     database_rows,
     backup_file,

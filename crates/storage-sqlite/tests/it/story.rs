@@ -123,7 +123,7 @@ async fn read_app(store: &dyn Store, app: &AppId, lines: &mut Lines) {
 async fn read_person(store: &dyn Store, app: &AppId, one: &UserId, people: &[UserId], lines: &mut Lines) {
     lines.add((app, one, "password"), store.password(app, one).await.map(|hash: Option<PasswordHash>| hash));
     lines.add((app, one, "devices"), store.devices(app, one).await);
-    lines.add((app, one, "rooms"), store.rooms_of(app, one, MemberFilter::Present).await);
+    lines.add((app, one, "rooms"), store.rooms_of(app, one, MemberFilter::Present).await.map(|(rooms, _)| rooms));
     lines.add((app, one, "shares"), store.share_rooms(app, one, people).await);
     for since in [0, 20] {
         lines.add((app, one, "changed", since), store.changed_rooms(app, one, CommitNumber(since), MANY).await);

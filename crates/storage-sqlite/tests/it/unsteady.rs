@@ -246,7 +246,12 @@ impl Store for Unsteady {
         ask!(self.members(app, room, which, after, limit))
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
+    async fn rooms_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        which: MemberFilter,
+    ) -> Result<(Vec<RoomId>, CommitNumber), StoreError> {
         ask!(self.rooms_of(app, user, which))
     }
 

@@ -31,7 +31,7 @@ pub async fn another_app_sees_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.entries(app, &room("red"), &[range(1, 9)], None).await.unwrap(), (vec![], Seq(0)));
     assert_eq!(store.target(app, &room("red"), Seq(4), &user("ann")).await.unwrap(), None);
     assert_eq!(store.members(app, &room("red"), MemberFilter::Present, None, 9).await.unwrap(), []);
-    assert_eq!(store.rooms_of(app, &user("ann"), MemberFilter::Present).await.unwrap(), []);
+    assert_eq!(store.rooms_of(app, &user("ann"), MemberFilter::Present).await.unwrap().0, []);
     assert_eq!(store.share_rooms(app, &user("ann"), &[user("bob")]).await.unwrap(), []);
     assert_eq!(store.direct_room(app, [&user("ann"), &user("bob")]).await.unwrap(), None);
     assert_eq!(store.changed_rooms(app, &user("ann"), CommitNumber(0), 9).await.unwrap().rooms, []);
@@ -82,7 +82,7 @@ pub async fn apps_are_listed_and_updated(store: Arc<dyn Store>) {
 
     let nowhere = AppId::new("nowhere").unwrap();
     assert_eq!(store.head(&nowhere).await.unwrap(), CommitNumber(0));
-    assert_eq!(store.rooms_of(&nowhere, &user("ann"), MemberFilter::Present).await.unwrap(), []);
+    assert_eq!(store.rooms_of(&nowhere, &user("ann"), MemberFilter::Present).await.unwrap(), (vec![], CommitNumber(0)));
     let changes = one.check("ann", "red", Action::Direct { user: user("bob") }).await.unwrap();
     let works = [Work::Room(one.work("ann", "red", changes)), Work::Account(vec![one.new_user("fay")])];
     for work in works {

@@ -134,7 +134,8 @@ pub async fn rooms_of_a_user_are_joined_or_invited(store: Arc<dyn Store>) {
     world.act("ann", "red", Action::Invite { user: user("dan") }).await;
     world.act("dan", "red", Action::Leave).await;
     let check = async |id: &str, which: MemberFilter, expect: &[&str]| {
-        let rooms = world.store.rooms_of(&world.app, &user(id), which).await.unwrap();
+        let (rooms, as_of) = world.store.rooms_of(&world.app, &user(id), which).await.unwrap();
+        assert_eq!(as_of, world.store.head(&world.app).await.unwrap());
         let set: BTreeSet<_> = rooms.iter().map(|room| room.as_str()).collect();
         assert_eq!((set, rooms.len()), (expect.iter().copied().collect(), expect.len()), "{id} {which:?}");
     };

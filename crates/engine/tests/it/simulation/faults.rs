@@ -301,7 +301,12 @@ impl Store for FaultyStore {
         self.read_failing(self.disk.weather.members_fail, read).await
     }
 
-    async fn rooms_of(&self, app: &AppId, user: &UserId, which: MemberFilter) -> Result<Vec<RoomId>, StoreError> {
+    async fn rooms_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        which: MemberFilter,
+    ) -> Result<(Vec<RoomId>, CommitNumber), StoreError> {
         self.read(self.disk.memory.rooms_of(app, user, which)).await
     }
 

@@ -146,6 +146,11 @@ impl World {
         options.presence_grace_ms = dice.between(0, 200);
         // Forgets all rooms or none: what has rested for how long is not told by virtual time.
         options.active_room_idle_ms = if dice.percent(50) { 0 } else { u64::from(u32::MAX) };
+        if dice.percent(40) {
+            // Every room in which anything was told in its last second.
+            options.hot_room_deliveries_per_second = 0;
+            options.hot_room_gather_ms = dice.between(0, 60);
+        }
         (options.cached_rooms_max, options.cached_devices_max) = (CACHED_ROOMS, CACHED_DEVICES);
         let names = ["ann", "bob", "cid", "dora"];
         let users = names[..usize::try_from(dice.between(2, 4)).expect("small")].iter();

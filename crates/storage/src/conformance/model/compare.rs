@@ -59,8 +59,9 @@ pub async fn compare(model: &World, backend: &World) {
     }
     for one in &people {
         for which in [MemberFilter::Present, MemberFilter::Joined] {
-            let expected: BTreeSet<_> = model.store.rooms_of(app, one, which).await.unwrap().into_iter().collect();
-            let rooms = backend.store.rooms_of(app, one, which).await.unwrap();
+            let expected: BTreeSet<_> = model.store.rooms_of(app, one, which).await.unwrap().0.into_iter().collect();
+            let (rooms, as_of) = backend.store.rooms_of(app, one, which).await.unwrap();
+            assert_eq!(as_of, backend.store.head(app).await.unwrap());
             assert_eq!(
                 (rooms.len(), rooms.into_iter().collect()),
                 (expected.len(), expected),
