@@ -6,6 +6,7 @@ LISTEN ?= 127.0.0.1:8080
 BENCH ?=
 LOAD ?= chat
 COMPARE ?=
+CURVES ?=
 FUZZ ?= 60
 TORTURE ?=
 SEEDS ?= 10000
@@ -21,9 +22,9 @@ STEP := @scripts/step
 # Steps come in their written order and share two cores well enough by themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run dev test bench load compare torture simulate fuzz lint fmt clean \
+.PHONY: help run dev test bench load compare curves torture simulate fuzz lint fmt clean \
 	need-build need-test build-web build-release build-debug \
-	check-format check-lints check-tidy test-rust test-torture test-faults test-scripts check-generated test-browser test-docs
+	check-format check-lints check-tidy test-rust test-counts test-torture test-faults test-load test-scripts check-generated test-browser test-docs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,12 +43,15 @@ bench: need-build ## Measure (BENCH='arguments of the driver')
 load: build-release ## Drive a fresh server with many connections (LOAD='group --members 1000 --rate 50')
 	$(STEP) 'Load' cargo run --locked --release --package loadgen -- run --binary $(STARLING_RELEASE) $(LOAD)
 
+curves: build-release ## Measure and draw curves over sizes, half an hour (CURVES='--quick', '--only sync,store')
+	$(STEP) 'Curves' cargo run --locked --release --package loadgen -- curves --binary $(STARLING_RELEASE) $(CURVES)
+
 compare: need-build ## Compare with mosquitto, ejabberd, Redis and PostgreSQL (COMPARE='--quick')
 	$(STEP) 'Comparison with peers' scripts/compare $(COMPARE)
 
 ## ---- judge
 
-test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-torture test-faults test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
+test: need-test check-format build-web check-lints build-debug check-tidy test-rust test-counts test-torture test-faults test-load test-scripts check-generated test-browser test-docs ## Everything that must pass before a merge
 	@echo 'all tests passed'
 
 torture: need-build build-release ## Clients chat while the server is killed; every promise is checked (TORTURE='--seconds 600 --seed 1')
@@ -61,6 +65,15 @@ test-torture: build-debug build-web ## A short torture, and the proof of its che
 test-faults: build-debug build-web ## The short form of each fault
 	@scripts/need curl=curl jq=jq xxd=xxd cc=gcc mkfs.ext4=e2fsprogs
 	$(STEP) 'Faults, short' scripts/test-faults
+
+test-counts: need-build build-web ## Instructions of the hot path, against bench/counts.json
+	@scripts/need valgrind=valgrind
+	$(STEP) 'Build of what counts instructions' cargo build --locked --release --package starling-bench --bin starling-counts
+	$(STEP) 'Instructions of operations' scripts/counts
+
+test-load: build-debug build-web ## A short mixed day, and short curves
+	$(STEP) 'A short day' $(CARGO_TARGET_DIR)/debug/starling-load run day --binary $(STARLING_BIN) --people 60 --rate 200 --seconds 2 --warm-up 0.5 --settle 0.1 --quiet --check
+	$(STEP) 'Short curves' $(CARGO_TARGET_DIR)/debug/starling-load curves --quick --only members,store --binary $(STARLING_BIN) --into $(CARGO_TARGET_DIR)/curves
 
 simulate: need-build ## Many seeds of the simulation (SEEDS=100000)
 	$(STEP) 'Simulation' env STARLING_SIM_SEEDS=$(SEEDS) cargo test --locked --release --package engine --test it -- simulation::everything_holds --nocapture

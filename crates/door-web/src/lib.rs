@@ -8,6 +8,8 @@ mod account;
 mod ask;
 mod assets;
 mod convert;
+#[doc(hidden)]
+pub mod counted;
 mod cursor;
 mod device;
 mod docs;

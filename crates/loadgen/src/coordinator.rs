@@ -244,6 +244,8 @@ impl Outcome {
             "driver_cpu_us_per_delivery": per(*driver_cpu, record.delivered),
             "server_kib_before": server_kib[0], "server_kib_idle": server_kib[1], "server_kib_after": server_kib[2],
             "server_bytes_per_connection": each(server_kib[1].saturating_sub(server_kib[0])),
+            // An allocator gives back what the handshakes took only after a while.
+            "server_bytes_per_connection_after": each(server_kib[2].saturating_sub(server_kib[0])),
             "socket_bytes_per_connection": each(socket_kib[1].saturating_sub(socket_kib[0])),
         });
         if !record.operations.is_empty() {

@@ -162,11 +162,12 @@ fn print(figures: &Value, outcome: &Outcome) {
         figures["server_cpu_us_per_delivery"]
     );
     println!(
-        "memory         server {} KiB before, {} connected, {} after; per connection {} bytes, sockets {} bytes",
+        "memory         server {} KiB before, {} connected, {} after; per connection {} bytes, {} in the end, sockets {} bytes",
         figures["server_kib_before"],
         figures["server_kib_idle"],
         figures["server_kib_after"],
         figures["server_bytes_per_connection"],
+        figures["server_bytes_per_connection_after"],
         figures["socket_bytes_per_connection"]
     );
 }

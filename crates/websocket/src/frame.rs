@@ -9,6 +9,9 @@ const HEADER_BYTES_MAX: usize = 10;
 /// Longest reason of a close frame, in bytes (RFC 6455, 5.5 and 5.5.1).
 pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 
+/// Room for most answers, header and all.
+const SHORT_BYTES: usize = 128;
+
 const FINAL: u8 = 0x80;
 
 /// What a frame is.
@@ -107,7 +110,8 @@ impl Frame {
 
     fn write<E>(opcode: Opcode, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Self, E> {
         // The payload's length is known after it; its header is put right before it.
-        let mut frame = vec![0; HEADER_BYTES_MAX];
+        let mut frame = Vec::with_capacity(SHORT_BYTES);
+        frame.extend_from_slice(&[0; HEADER_BYTES_MAX]);
         write(&mut frame)?;
         let length = frame.len() - HEADER_BYTES_MAX;
         let mut header = [0; HEADER_BYTES_MAX];

@@ -9,13 +9,20 @@ use super::to_wire;
 /// This door's wire format among those that deliveries are encoded in.
 const FORMAT: Format = Format(0);
 
+/// Room for most pushes: without it, each one is moved some times while it grows.
+const USUAL_BYTES: usize = 512;
+
 /// The frame of a delivery, encoded by the first session that needs it.
 pub(crate) fn frame(delivery: &Delivery) -> Frame {
     Frame::from_bytes(delivery.encoded(FORMAT, |happening| encode(&push(happening)).into_bytes()))
 }
 
 pub(crate) fn encode(push: &Push) -> Frame {
-    Frame::write_text(|out| serde_json::to_writer(out, push)).expect("pushes are strings and numbers")
+    let write = |out: &mut Vec<u8>| {
+        out.reserve(USUAL_BYTES);
+        serde_json::to_writer(out, push)
+    };
+    Frame::write_text(write).expect("pushes are strings and numbers")
 }
 
 fn push(happening: &Happening) -> Push {

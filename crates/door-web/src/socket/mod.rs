@@ -71,3 +71,8 @@ pub(crate) async fn get_socket(
     });
     Ok(handshake.answer().into_response())
 }
+
+/// Reads a frame; tells whether it is a command.
+pub(crate) fn reads_command(text: &str) -> bool {
+    matches!(read::frame(text).operation.map(dispatch::sort), Ok(dispatch::Sorted::Command(Ok(_))))
+}
