@@ -38,7 +38,7 @@ impl Socket {
         stream.set_nodelay(true).expect("it is TCP");
         let upgrade = format!(
             "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c3RhcmxpbmctY291bnRzLWs=\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(upgrade.as_bytes()).await.expect("the server lives");
         let mut socket = Self { stream, bytes: Vec::with_capacity(READ_BYTES), taken: 0 };

@@ -7,6 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::*;
 
+mod power_cut;
+
 fn open_buffered(path: &Path, page_bytes: u32) -> Connection {
     let db = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), register()).unwrap();
     db.execute_batch(&format!(
