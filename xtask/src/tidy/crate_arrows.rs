@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wal-buffer",     &[]),
     ("planted",        &[]),
     ("seldom",         &[]),
+    ("storage-postgres", &["domain", "seldom", "storage"]),
     ("storage-sqlite", &["domain", "planted", "seldom", "storage", "wal-buffer"]),
     ("bus",            &["domain"]),
     ("engine",         &["bus", "domain", "planted", "seldom", "storage"]),
