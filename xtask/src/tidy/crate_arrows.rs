@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server",         EVERYTHING_SHIPPED),
     ("testkit",        &["bus", "domain", "engine", "storage", "storage-sqlite"]),
     ("starling-bench", &["testkit", "bus", "domain", "door-web", "engine", "net", "server", "storage",
-                         "storage-sqlite", "wire"]),
+                         "storage-postgres", "storage-sqlite", "wire"]),
     ("fuzz-targets",   &["testkit", "bus", "domain", "door-web", "engine", "net", "server", "storage",
                          "storage-sqlite", "wire"]),
     ("starling-fuzz",  &["fuzz-targets"]),

@@ -23,8 +23,8 @@ const ALL: &str = "select x.room, r.id, x.changed, h.last_message, count(*) over
             else m.commit end as changed
         from app a join member m on m.app = a.key and m.user_id = $2
         join room_head h on h.room = m.room
-        join member_cursor c on c.room = m.room and c.user_id = m.user_id
-        left join member_cursor p on p.room = m.room and p.user_id = m.peer
+        cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
+        left join lateral (select * from member_cursor p where p.room = m.room and p.user_id = m.peer offset 0) p on true
         where a.id = $1 and not ($4 and m.state = 'left')) x
     join room r on r.key = x.room join room_head h on h.room = x.room
     where x.changed > $3
@@ -37,8 +37,8 @@ const OF_JOURNAL: &str = "select x.room, r.id, x.changed, h.last_message, count(
             where a.id = $1 and j.commit > $3) n
         join member m on m.room = n.room and m.user_id = $2
         join room_head h on h.room = m.room
-        join member_cursor c on c.room = m.room and c.user_id = m.user_id
-        left join member_cursor p on p.room = m.room and p.user_id = m.peer
+        cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
+        left join lateral (select * from member_cursor p where p.room = m.room and p.user_id = m.peer offset 0) p on true
         where not ($4 and m.state = 'left')) x
     join room r on r.key = x.room join room_head h on h.room = x.room
     where x.changed > $3
@@ -55,9 +55,9 @@ const ROOMS: &str =
     join room r on r.key = q.room
     join room_head h on h.room = q.room
     join member m on m.room = q.room and m.user_id = $2
-    join member_cursor c on c.room = m.room and c.user_id = m.user_id
-    left join (member p join member_cursor d on d.room = p.room and d.user_id = p.user_id)
-        on p.room = m.room and p.user_id = m.peer
+    cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
+    left join lateral (select * from member p where p.room = m.room and p.user_id = m.peer offset 0) p on true
+    left join lateral (select * from member_cursor d where d.room = p.room and d.user_id = p.user_id offset 0) d on true
     order by q.place";
 
 /// What changed. `known` is a commit that the app has reached, if one is known.

@@ -27,7 +27,7 @@ const EDITS: &str = "select d.place, d.target, e.seq, e.at, e.kind, e.body::text
     from (select q.place, d.room, d.target, max(d.seq) as seq
         from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality q(room, first, last, place)
         join edit d on d.room = q.room and d.target between q.first and q.last group by 1, 2, 3) d
-    join event e on e.room = d.room and e.seq = d.seq";
+    cross join lateral (select * from event e where e.room = d.room and e.seq = d.seq offset 0) e";
 
 const REACTIONS: &str = "select q.place, c.target, c.key, c.count, exists (select 1 from reaction x
             where x.room = c.room and x.target = c.target and x.user_id = $4 and c.key = any(x.keys))
@@ -214,10 +214,10 @@ pub(crate) async fn last_edit(
     let sql = "select h.commit, e.seq, e.at, e.kind, e.body from app a join app_head h on h.app = a.key
         left join lateral (select e.seq, e.at, e.kind, e.body::text as body
             from room r join edit d on d.room = r.key and d.target = $3
-            join event e on e.room = d.room and e.seq = d.seq
+            cross join lateral (select * from event e where e.room = d.room and e.seq = d.seq offset 0) e
             where r.app = a.key and r.id = $2
                 and exists (select 1 from unnest($4::bigint[], $5::bigint[]) q(first, last)
-                    where d.seq between q.first and q.last)
+                    where d.seq between q.first and q.last offset 0)
             order by d.seq desc limit 1) e on true
         where a.id = $1";
     let firsts: Vec<i64> = ranges.iter().map(|range| signed(range.first.0)).collect();

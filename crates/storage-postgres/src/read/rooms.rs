@@ -18,8 +18,8 @@ const ROOM: &str =
 const MEMBERS: &str = "select m.user_id, m.state, m.level, m.invited_by, m.invited_at, m.stays::text, m.commit,
         c.delivered, c.read, c.read_messages, c.commit
     from app a join room r on r.app = a.key cross join unnest($3::text[]) q(user_id)
-    join member m on m.room = r.key and m.user_id = q.user_id
-    join member_cursor c on c.room = m.room and c.user_id = m.user_id
+    cross join lateral (select * from member m where m.room = r.key and m.user_id = q.user_id offset 0) m
+    cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
     where a.id = $1 and r.id = $2";
 
 pub(crate) async fn snapshot(
@@ -72,7 +72,8 @@ macro_rules! members {
                 where a.id = $1 and r.id = $2 and m.user_id > $3 and m.state ",
             $states,
             " order by m.user_id limit $4) m
-            join member_cursor c on c.room = m.room and c.user_id = m.user_id order by m.user_id"
+            cross join lateral (select * from member_cursor c
+                where c.room = m.room and c.user_id = m.user_id offset 0) c order by m.user_id"
         )
     };
 }
@@ -125,7 +126,7 @@ pub(crate) async fn share_rooms(
     let ids: Vec<&str> = others.iter().map(UserId::as_str).collect();
     let sql = "select q.place from unnest($3::text[]) with ordinality q(user_id, place)
         where exists (select 1 from app a join member o on o.app = a.key and o.user_id = q.user_id and o.state = 'joined'
-            join member m on m.room = o.room and m.user_id = $2 and m.state = 'joined' where a.id = $1)
+            join member m on m.room = o.room and m.user_id = $2 and m.state = 'joined' where a.id = $1 offset 0)
         order by q.place";
     let found = session.query(sql, &[&app.as_str(), &user.as_str(), &ids]).await?;
     let mut shared = Vec::with_capacity(found.len());

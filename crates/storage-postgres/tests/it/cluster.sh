@@ -21,7 +21,7 @@ configure() {
         echo "listen_addresses = '127.0.0.1'"
         echo "port = $2"
         echo "unix_socket_directories = ''"
-        echo 'max_connections = 300'
+        echo 'max_connections = 700'
         echo 'shared_buffers = 64MB'
         echo 'hot_standby_feedback = on'
     } >>"$folder/$1/postgresql.conf"

@@ -10,4 +10,5 @@ mod legible;
 mod load;
 mod nodes;
 mod opening;
+mod plans;
 mod redaction;
