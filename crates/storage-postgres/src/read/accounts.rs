@@ -25,7 +25,7 @@ pub(crate) async fn apps(session: &Session) -> Result<Vec<App>, Fault> {
 }
 
 pub(crate) async fn head(session: &Session, app: &AppId) -> Result<CommitNumber, Fault> {
-    let sql = "select h.commit from app a join app_head h on h.app = a.key where a.id = $1";
+    let sql = "select commit from app_head where app = (select key from app where id = $1)";
     let row = session.query_opt(sql, &[&app.as_str()]).await?;
     row.map_or(Ok(CommitNumber(0)), |row| rows::commit(&row, 0))
 }
@@ -35,7 +35,7 @@ pub(crate) async fn users(session: &Session, app: &AppId, ids: &[UserId]) -> Res
     ids.sort_unstable();
     ids.dedup();
     let sql = "select u.id, u.kind, u.display_name, u.admin, u.disabled, u.created_at
-        from app a join app_user u on u.app = a.key where a.id = $1 and u.id = any($2::text[]) order by u.id";
+        from app_user u where u.app = (select key from app where id = $1) and u.id = any($2::text[]) order by u.id";
     session.query(sql, &[&app.as_str(), &ids]).await?.iter().map(|row| rows::user(row, 0)).collect()
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn search(
 
 async fn list(session: &Session, app: &AppId, after: Option<&UserPlace>, limit: usize) -> Result<FoundUsers, Fault> {
     let sql = "select u.id, u.kind, u.display_name, u.admin, u.disabled, u.created_at
-        from app a join app_user u on u.app = a.key where a.id = $1 and u.id > $2 order by u.id limit $3";
+        from app_user u where u.app = (select key from app where id = $1) and u.id > $2 order by u.id limit $3";
     let after = after.map_or("", |after| after.user.as_str());
     let found = session.query(sql, &[&app.as_str(), &after, &size(limit.saturating_add(1))]).await?;
     let users = found.iter().map(|row| rows::user(row, 0)).collect::<Result<Vec<User>, _>>()?;
@@ -82,10 +82,11 @@ async fn search_words(
     let sql = "select w.word, w.word = (select min(f.word) from user_word f
                 where f.app = w.app and f.user_id = w.user_id and f.word >= $6),
             u.id, u.kind, u.display_name, u.admin, u.disabled, u.created_at
-        from (select w.app, w.word, w.user_id from app a join user_word w on w.app = a.key
-            where a.id = $1 and (w.word, w.user_id) > ($2, $3) and w.word <= $4
+        from (select w.app, w.word, w.user_id from user_word w
+            where w.app = (select key from app where id = $1) and (w.word, w.user_id) > ($2, $3) and w.word <= $4
             order by w.word, w.user_id limit $5) w
-        join app_user u on u.app = w.app and u.id = w.user_id order by w.word, w.user_id";
+        cross join lateral (select * from app_user u where u.app = w.app and u.id = w.user_id offset 0) u
+        order by w.word, w.user_id";
     let words = session.query(sql, &[&app.as_str(), &from.0, &from.1, &last, &size(looks), &query]).await?;
     let (mut users, mut places) = (Vec::new(), Vec::new());
     for row in &words {
@@ -120,27 +121,27 @@ fn size(limit: usize) -> i64 {
 }
 
 pub(crate) async fn password(session: &Session, app: &AppId, user: &UserId) -> Result<Option<PasswordHash>, Fault> {
-    let sql = "select p.hash from app a join password p on p.app = a.key where a.id = $1 and p.user_id = $2";
+    let sql = "select hash from password where app = (select key from app where id = $1) and user_id = $2";
     let row = session.query_opt(sql, &[&app.as_str(), &user.as_str()]).await?;
     row.map(|row| Ok(PasswordHash(rows::text(&row, 0)?))).transpose()
 }
 
 pub(crate) async fn has_admin(session: &Session, app: &AppId) -> Result<bool, Fault> {
     let sql =
-        "select 1 from app a join app_user u on u.app = a.key where a.id = $1 and u.admin and not u.disabled limit 1";
+        "select 1 from app_user where app = (select key from app where id = $1) and admin and not disabled limit 1";
     Ok(session.query_opt(sql, &[&app.as_str()]).await?.is_some())
 }
 
 pub(crate) async fn device(session: &Session, app: &AppId, id: &DeviceId) -> Result<Option<Device>, Fault> {
     let sql = "select d.id, d.user_id, d.name, d.created_at, d.last_seen_at, d.refresh_generation
-        from app a join device d on d.app = a.key where a.id = $1 and d.id = $2";
+        from device d where d.app = (select key from app where id = $1) and d.id = $2";
     let row = session.query_opt(sql, &[&app.as_str(), &id.as_str()]).await?;
     row.map(|row| rows::device(&row, 0)).transpose()
 }
 
 pub(crate) async fn devices(session: &Session, app: &AppId, user: &UserId) -> Result<Vec<Device>, Fault> {
     let sql = "select d.id, d.user_id, d.name, d.created_at, d.last_seen_at, d.refresh_generation
-        from app a join device d on d.app = a.key where a.id = $1 and d.user_id = $2
+        from device d where d.app = (select key from app where id = $1) and d.user_id = $2
         order by d.created_at desc, d.id desc";
     session.query(sql, &[&app.as_str(), &user.as_str()]).await?.iter().map(|row| rows::device(row, 0)).collect()
 }
@@ -154,9 +155,9 @@ pub(crate) async fn recall(
 ) -> Result<Option<Outcome>, Fault> {
     let sql = "select m.fingerprint, r.id, m.seq, m.commit, (select count(*) from
             (select 1 from remembered n where n.device = m.device and n.number > m.number limit $4) newer)
-        from app a join device d on d.app = a.key
-        join remembered m on m.device = d.key join room r on r.key = m.room
-        where a.id = $1 and d.id = $2 and m.client_id = $3";
+        from remembered m join room r on r.key = m.room
+        where m.device = (select key from device where app = (select key from app where id = $1) and id = $2)
+            and m.client_id = $3";
     let window = size(WINDOW_ENTRIES_MAX);
     let row = session.query_opt(sql, &[&app.as_str(), &device.as_str(), &client_id.as_str(), &window]).await?;
     let Some(row) = row else { return Ok(None) };

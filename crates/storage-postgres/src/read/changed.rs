@@ -8,7 +8,7 @@ use storage::{Changed, ListedRoom};
 
 use crate::error::Fault;
 use crate::key::RoomKey;
-use crate::read::entries::Parts;
+use crate::read::entries::{Parts, STATEMENTS};
 use crate::read::{BEGIN, END};
 use crate::rows::{self, signed};
 use crate::session::{Call, Session};
@@ -16,16 +16,16 @@ use crate::session::{Call, Session};
 /// Commits whose rooms are looked up one by one; with more of them the rooms of the user are gone through.
 const COMMITS_FEW: u64 = 16;
 
-const HEAD: &str = "select h.commit from app a join app_head h on h.app = a.key where a.id = $1";
+const HEAD: &str = "select commit from app_head where app = (select key from app where id = $1)";
 
 const ALL: &str = "select x.room, r.id, x.changed, h.last_message, count(*) over ()
     from (select m.room, case when m.state = 'joined' then greatest(h.commit, c.commit, p.commit)
             else m.commit end as changed
-        from app a join member m on m.app = a.key and m.user_id = $2
+        from (select * from member where app = (select key from app where id = $1) and user_id = $2 offset 0) m
         join room_head h on h.room = m.room
         cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
         left join lateral (select * from member_cursor p where p.room = m.room and p.user_id = m.peer offset 0) p on true
-        where a.id = $1 and not ($4 and m.state = 'left')) x
+        where not ($4 and m.state = 'left')) x
     join room r on r.key = x.room join room_head h on h.room = x.room
     where x.changed > $3
     order by x.changed fetch first ($5::bigint) rows with ties";
@@ -33,9 +33,9 @@ const ALL: &str = "select x.room, r.id, x.changed, h.last_message, count(*) over
 const OF_JOURNAL: &str = "select x.room, r.id, x.changed, h.last_message, count(*) over ()
     from (select m.room, case when m.state = 'joined' then greatest(h.commit, c.commit, p.commit)
             else m.commit end as changed
-        from (select distinct unnest(j.rooms || j.touched) as room from app a join journal j on j.app = a.key
-            where a.id = $1 and j.commit > $3) n
-        join member m on m.room = n.room and m.user_id = $2
+        from (select distinct unnest(j.rooms || j.touched) as room from journal j
+            where j.app = (select key from app where id = $1) and j.commit > $3) n
+        cross join lateral (select * from member m where m.room = n.room and m.user_id = $2 offset 0) m
         join room_head h on h.room = m.room
         cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
         left join lateral (select * from member_cursor p where p.room = m.room and p.user_id = m.peer offset 0) p on true
@@ -54,7 +54,7 @@ const ROOMS: &str =
     from unnest($1::bigint[]) with ordinality q(room, place)
     join room r on r.key = q.room
     join room_head h on h.room = q.room
-    join member m on m.room = q.room and m.user_id = $2
+    cross join lateral (select * from member m where m.room = q.room and m.user_id = $2 offset 0) m
     cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
     left join lateral (select * from member p where p.room = m.room and p.user_id = m.peer offset 0) p on true
     left join lateral (select * from member_cursor d where d.room = p.room and d.user_id = p.user_id offset 0) d on true
@@ -109,7 +109,7 @@ pub(crate) async fn changed(
         if answers[0].len() != told.len() {
             return Err(Fault::Damaged("a room that changed is gone"));
         }
-        let messages = parts.entries(&answers[1..4])?;
+        let messages = parts.entries(&answers[1..=STATEMENTS])?;
         for ((row, (_, id, ..)), mut messages) in answers[0].iter().zip(told).zip(messages) {
             let peer = match rows::optional_user(row, 24)? {
                 Some(_) => Some(rows::membership(row, 24)?),

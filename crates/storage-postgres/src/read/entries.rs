@@ -15,25 +15,28 @@ use crate::session::{Call, Session};
 /// Events that are read at once before it is looked how many bytes they have.
 const STEP_EVENTS: u64 = 64;
 
-const HEAD: &str = "select h.seq, a.commit, r.key from app p join app_head a on a.app = p.key
-    left join room r on r.app = p.key and r.id = $2 left join room_head h on h.room = r.key where p.id = $1";
+const HEAD: &str = "select h.seq, a.commit, h.room from app_head a
+    left join room_head h on h.room = (select key from room where app = (select key from app where id = $1) and id = $2)
+    where a.app = (select key from app where id = $1)";
 
-const EVENTS: &str = "select q.place, e.seq, e.commit, e.at, e.sender, e.client_id, e.number, e.kind, e.body::text
+/// With the last edit of each message; messages that were redacted have none.
+const EVENTS: &str = "select q.place, e.seq, e.commit, e.at, e.sender, e.client_id, e.number, e.kind, e.body::text,
+        x.seq, x.at, x.kind, x.body::text
     from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality q(room, first, last, place)
-    join event e on e.room = q.room and e.seq between q.first and q.last order by q.place, e.seq";
-
-/// The last edit of each message; messages that were redacted have none.
-const EDITS: &str = "select d.place, d.target, e.seq, e.at, e.kind, e.body::text
-    from (select q.place, d.room, d.target, max(d.seq) as seq
-        from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality q(room, first, last, place)
-        join edit d on d.room = q.room and d.target between q.first and q.last group by 1, 2, 3) d
-    cross join lateral (select * from event e where e.room = d.room and e.seq = d.seq offset 0) e";
+    join event e on e.room = q.room and e.seq between q.first and q.last
+    left join lateral (select d.seq from edit d where e.kind = 4 and d.room = e.room and d.target = e.seq
+        order by d.seq desc limit 1) d on true
+    left join lateral (select * from event x where x.room = e.room and x.seq = d.seq offset 0) x on true
+    order by q.place, e.seq";
 
 const REACTIONS: &str = "select q.place, c.target, c.key, c.count, exists (select 1 from reaction x
             where x.room = c.room and x.target = c.target and x.user_id = $4 and c.key = any(x.keys))
     from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality q(room, first, last, place)
     join reaction_count c on c.room = q.room and c.target between q.first and q.last
     order by q.place, c.target, c.count desc, c.key";
+
+/// How many statements read [`Parts`].
+pub(crate) const STATEMENTS: usize = 2;
 
 /// Parts of rooms' logs, as arguments.
 #[derive(Default)]
@@ -53,32 +56,22 @@ impl Parts {
     }
 
     /// The statements that read them.
-    pub(crate) fn calls<'a>(&'a self, viewer: &'a Option<&'a str>) -> [Call<'a>; 3] {
+    pub(crate) fn calls<'a>(&'a self, viewer: &'a Option<&'a str>) -> [Call<'a>; STATEMENTS] {
         [
             Call::new(EVENTS, [&self.rooms, &self.firsts, &self.lasts]),
-            Call::new(EDITS, [&self.rooms, &self.firsts, &self.lasts]),
             Call::new(REACTIONS, [&self.rooms, &self.firsts, &self.lasts, viewer]),
         ]
     }
 
     /// What they have answered, part by part.
     pub(crate) fn entries(&self, answers: &[Vec<Row>]) -> Result<Vec<Vec<Entry>>, Fault> {
-        let [events, edits, reactions] = answers else {
+        let [events, reactions] = answers else {
             return Err(Fault::Damaged("not all statements were answered"));
         };
         let place = |row: &Row| {
             let place = usize::try_from(rows::get::<i64>(row, 0)? - 1).ok().filter(|place| *place < self.ids.len());
             place.ok_or(Fault::Damaged("a row answers nothing"))
         };
-        let mut edited = HashMap::new();
-        for row in edits {
-            if let EventBody::Edit { content: Some(content), .. } =
-                record::decode(rows::event_kind(row, 4)?, rows::get(row, 5)?)?
-            {
-                let edit = Edit { seq: rows::seq(row, 2)?, at: rows::get::<Moment>(row, 3)?.0, content };
-                edited.insert((place(row)?, rows::seq(row, 1)?), edit);
-            }
-        }
         let mut counted: HashMap<_, Vec<ReactionCount>> = HashMap::new();
         for row in reactions {
             let count = u32::try_from(rows::get::<i32>(row, 3)?).unwrap_or(0);
@@ -90,7 +83,10 @@ impl Parts {
             let place = place(row)?;
             let event: Event = rows::event(self.ids[place].clone(), row, 1)?;
             let name = (place, event.seq);
-            let edit = edited.remove(&name);
+            let edit = match rows::optional_seq(row, 9)? {
+                Some(seq) => edit(seq, row, 10)?,
+                None => None,
+            };
             let reactions = counted.remove(&name).unwrap_or_default();
             entries[place].push(Entry { event, edit, reactions });
         }
@@ -147,7 +143,7 @@ pub(crate) async fn entries(
             }
         }
         if !step.is_empty() {
-            for part in parts.entries(&answers[skipped..skipped + 3])? {
+            for part in parts.entries(&answers[skipped..skipped + STATEMENTS])? {
                 if bytes >= READ_BYTES_MAX {
                     break;
                 }
@@ -188,8 +184,8 @@ pub(crate) async fn target(
     let sql = "select e.sender, e.kind, e.body::text,
             coalesce((select x.keys from reaction x where x.room = e.room and x.target = e.seq and x.user_id = $4), '{}'),
             array(select c.key from reaction_count c where c.room = e.room and c.target = e.seq)
-        from app a join room r on r.app = a.key join event e on e.room = r.key
-        where a.id = $1 and r.id = $2 and e.seq = $3";
+        from event e where e.seq = $3
+            and e.room = (select key from room where app = (select key from app where id = $1) and id = $2)";
     let arguments = (app.as_str(), room.as_str(), signed(seq.0), viewer.as_str());
     let row = session.query_opt(sql, &[&arguments.0, &arguments.1, &arguments.2, &arguments.3]).await?;
     let Some(row) = row else { return Ok(None) };
@@ -211,15 +207,15 @@ pub(crate) async fn last_edit(
     target: Seq,
     ranges: &[SeqRange],
 ) -> Result<(Option<Edit>, domain::CommitNumber), Fault> {
-    let sql = "select h.commit, e.seq, e.at, e.kind, e.body from app a join app_head h on h.app = a.key
+    let sql = "select h.commit, e.seq, e.at, e.kind, e.body from app_head h
         left join lateral (select e.seq, e.at, e.kind, e.body::text as body
-            from room r join edit d on d.room = r.key and d.target = $3
+            from edit d
             cross join lateral (select * from event e where e.room = d.room and e.seq = d.seq offset 0) e
-            where r.app = a.key and r.id = $2
-                and exists (select 1 from unnest($4::bigint[], $5::bigint[]) q(first, last)
+            where d.room = (select key from room where app = (select key from app where id = $1) and id = $2)
+                and d.target = $3 and exists (select 1 from unnest($4::bigint[], $5::bigint[]) q(first, last)
                     where d.seq between q.first and q.last offset 0)
             order by d.seq desc limit 1) e on true
-        where a.id = $1";
+        where h.app = (select key from app where id = $1)";
     let firsts: Vec<i64> = ranges.iter().map(|range| signed(range.first.0)).collect();
     let lasts: Vec<i64> = ranges.iter().map(|range| signed(range.last.0)).collect();
     let arguments = (app.as_str(), room.as_str(), signed(target.0));
@@ -227,11 +223,14 @@ pub(crate) async fn last_edit(
     let Some(row) = row else { return Ok((None, domain::CommitNumber(0))) };
     let commit = rows::commit(&row, 0)?;
     let Some(seq) = rows::optional_seq(&row, 1)? else { return Ok((None, commit)) };
-    let edit = match record::decode(rows::event_kind(&row, 3)?, rows::get(&row, 4)?)? {
-        EventBody::Edit { content: Some(content), .. } => {
-            Some(Edit { seq, at: rows::get::<Moment>(&row, 2)?.0, content })
-        }
+    Ok((edit(seq, &row, 2)?, commit))
+}
+
+/// An edit that has not lost its content. Columns from the given one on: at, kind, body as text.
+fn edit(seq: Seq, row: &Row, from: usize) -> Result<Option<Edit>, Fault> {
+    let at = rows::get::<Moment>(row, from)?.0;
+    Ok(match record::decode(rows::event_kind(row, from + 1)?, rows::get(row, from + 2)?)? {
+        EventBody::Edit { content: Some(content), .. } => Some(Edit { seq, at, content }),
         _ => None,
-    };
-    Ok((edit, commit))
+    })
 }

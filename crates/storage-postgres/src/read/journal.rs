@@ -22,7 +22,8 @@ pub(crate) async fn journal(
     let sql = "select j.commit, j.at, j.first_seqs, j.last_seqs,
             array(select r.id from unnest(j.rooms) with ordinality u(key, place) join room r on r.key = u.key
                 order by u.place)
-        from app a join journal j on j.app = a.key where a.id = $1 and j.commit > $2 order by j.commit limit $3";
+        from journal j where j.app = (select key from app where id = $1) and j.commit > $2
+        order by j.commit limit $3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = session.query(sql, &[&app.as_str(), &signed(after.0), &limit]).await?;
     let mut entries = Vec::with_capacity(found.len());
@@ -43,7 +44,7 @@ pub(crate) async fn journal(
 }
 
 const TALLIED: &str = "select j.commit, j.at, j.rooms, j.first_seqs, j.last_seqs
-    from app a join journal j on j.app = a.key where a.id = $1 and j.commit > $2 order by j.commit limit $3";
+    from journal j where j.app = (select key from app where id = $1) and j.commit > $2 order by j.commit limit $3";
 
 const KINDS: &str = "select q.commit, e.kind, case when e.kind = 3 then e.body ->> 'state' end, count(*)
     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) q(commit, room, first, last)
@@ -96,7 +97,7 @@ fn event_kind(kind: u8, state: Option<&str>) -> Result<EventKind, Fault> {
 }
 
 pub(crate) async fn follower(session: &Session, app: &AppId, name: &str) -> Result<CommitNumber, Fault> {
-    let sql = "select f.commit from app a join follower f on f.app = a.key where a.id = $1 and f.name = $2";
+    let sql = "select commit from follower where app = (select key from app where id = $1) and name = $2";
     let row = session.query_opt(sql, &[&app.as_str(), &name]).await?;
     row.map_or(Ok(CommitNumber(0)), |row| rows::commit(&row, 0))
 }
@@ -106,8 +107,7 @@ pub(crate) async fn counts(
     app: &AppId,
     from_day: u32,
 ) -> Result<BTreeMap<(u32, SmolStr), u64>, Fault> {
-    let sql =
-        "select c.day, c.name, c.amount from app a join counter c on c.app = a.key where a.id = $1 and c.day >= $2";
+    let sql = "select day, name, amount from counter where app = (select key from app where id = $1) and day >= $2";
     let from_day = i32::try_from(from_day).unwrap_or(i32::MAX);
     let mut counts = BTreeMap::new();
     for row in &session.query(sql, &[&app.as_str(), &from_day]).await? {

@@ -13,14 +13,16 @@ use crate::session::{Call, Session};
 const ROOM: &str =
     "select r.kind, r.low, r.high, r.settings::text, r.created_at, r.joined, r.invited, r.owners, r.version,
         h.seq, h.messages, h.last_message, h.commit
-    from app a join room r on r.app = a.key join room_head h on h.room = r.key where a.id = $1 and r.id = $2";
+    from room r join room_head h on h.room = r.key
+    where r.app = (select key from app where id = $1) and r.id = $2";
 
 const MEMBERS: &str = "select m.user_id, m.state, m.level, m.invited_by, m.invited_at, m.stays::text, m.commit,
         c.delivered, c.read, c.read_messages, c.commit
-    from app a join room r on r.app = a.key cross join unnest($3::text[]) q(user_id)
-    cross join lateral (select * from member m where m.room = r.key and m.user_id = q.user_id offset 0) m
-    cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c
-    where a.id = $1 and r.id = $2";
+    from unnest($3::text[]) q(user_id)
+    cross join lateral (select * from member m
+        where m.room = (select key from room where app = (select key from app where id = $1) and id = $2)
+            and m.user_id = q.user_id offset 0) m
+    cross join lateral (select * from member_cursor c where c.room = m.room and c.user_id = m.user_id offset 0) c";
 
 pub(crate) async fn snapshot(
     session: &Session,
@@ -57,8 +59,7 @@ pub(crate) async fn snapshot(
 
 pub(crate) async fn direct(session: &Session, app: &AppId, pair: [&UserId; 2]) -> Result<Option<RoomId>, Fault> {
     let [low, high] = pair_of(pair[0], pair[1]);
-    let sql = "select r.id from app a join room r on r.app = a.key
-        where a.id = $1 and r.low = $2 and r.high = $3 and r.low is not null";
+    let sql = "select r.id from room r where r.app = (select key from app where id = $1) and r.low = $2 and r.high = $3 and r.low is not null";
     let row = session.query_opt(sql, &[&app.as_str(), &low.as_str(), &high.as_str()]).await?;
     row.map(|row| rows::room_id(&row, 0)).transpose()
 }
@@ -68,8 +69,9 @@ macro_rules! members {
         concat!(
             "select m.user_id, m.state, m.level, m.invited_by, m.invited_at, m.stays::text, m.commit,
                 c.delivered, c.read, c.read_messages, c.commit
-            from (select m.* from app a join room r on r.app = a.key join member m on m.room = r.key
-                where a.id = $1 and r.id = $2 and m.user_id > $3 and m.state ",
+            from (select m.* from member m
+                where m.room = (select key from room where app = (select key from app where id = $1) and id = $2)
+                    and m.user_id > $3 and m.state ",
             $states,
             " order by m.user_id limit $4) m
             cross join lateral (select * from member_cursor c
@@ -105,12 +107,12 @@ pub(crate) async fn rooms_of(
 ) -> Result<Vec<RoomId>, Fault> {
     let sql = match which {
         MemberFilter::Present => {
-            "select r.id from app a join member m on m.app = a.key join room r on r.key = m.room
-            where a.id = $1 and m.user_id = $2 and m.state <> 'left'"
+            "select r.id from member m join room r on r.key = m.room
+            where m.app = (select key from app where id = $1) and m.user_id = $2 and m.state <> 'left'"
         }
         MemberFilter::Joined => {
-            "select r.id from app a join member m on m.app = a.key join room r on r.key = m.room
-            where a.id = $1 and m.user_id = $2 and m.state = 'joined'"
+            "select r.id from member m join room r on r.key = m.room
+            where m.app = (select key from app where id = $1) and m.user_id = $2 and m.state = 'joined'"
         }
     };
     let found = session.query(sql, &[&app.as_str(), &user.as_str()]).await?;
@@ -125,8 +127,12 @@ pub(crate) async fn share_rooms(
 ) -> Result<Vec<UserId>, Fault> {
     let ids: Vec<&str> = others.iter().map(UserId::as_str).collect();
     let sql = "select q.place from unnest($3::text[]) with ordinality q(user_id, place)
-        where exists (select 1 from app a join member o on o.app = a.key and o.user_id = q.user_id and o.state = 'joined'
-            join member m on m.room = o.room and m.user_id = $2 and m.state = 'joined' where a.id = $1 offset 0)
+        where exists (select 1 from (select o.room from member o
+                where o.app = (select key from app where id = $1) and o.user_id = q.user_id and o.state = 'joined'
+                offset 0) o
+            cross join lateral (select 1 from member m
+                where m.room = o.room and m.user_id = $2 and m.state = 'joined' offset 0) m
+            offset 0)
         order by q.place";
     let found = session.query(sql, &[&app.as_str(), &user.as_str(), &ids]).await?;
     let mut shared = Vec::with_capacity(found.len());
