@@ -27,6 +27,8 @@ const OTHERS_WAIT: Duration = Duration::from_millis(500);
 pub(crate) enum Purpose {
     /// The committer's.
     Commit,
+    /// The sweeper's.
+    Sweep,
     /// Reads of the primary.
     Read,
     /// Reads of a standby.
@@ -240,6 +242,7 @@ fn settings(purpose: Purpose, options: &PostgresOptions) -> String {
             set("lock_timeout", &milliseconds(*stalled_timeout * LOCK_TIMEOUTS));
             set("statement_timeout", &milliseconds((*statement_timeout).max(*stalled_timeout * (LOCK_TIMEOUTS + 1))));
         }
+        Purpose::Sweep => set("lock_timeout", &milliseconds(*statement_timeout)),
         Purpose::Read | Purpose::ReadReplica => {
             set("default_transaction_read_only", "on");
             set("idle_in_transaction_session_timeout", &milliseconds(*statement_timeout));

@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod session;
 mod store;
+mod sweep;
 mod tls;
 
 pub use error::OpenError;

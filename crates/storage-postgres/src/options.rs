@@ -46,6 +46,8 @@ pub struct PostgresOptions {
     /// How long units wait for a server that can't be reached before they are refused, as long as nothing of them can
     /// have been written.
     pub patience: Duration,
+    /// How long after something was deleted the old versions of its rows are taken away.
+    pub sweep_pause: Duration,
 }
 
 impl PostgresOptions {
@@ -61,6 +63,7 @@ impl PostgresOptions {
             statement_timeout: Duration::from_secs(20),
             stalled_timeout: Duration::from_secs(3),
             patience: Duration::from_secs(8),
+            sweep_pause: Duration::from_secs(10),
         }
     }
 }

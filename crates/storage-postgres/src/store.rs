@@ -25,6 +25,7 @@ use crate::options::PostgresOptions;
 use crate::pool::{Pool, read};
 use crate::read::{accounts, changed, entries, journal, rooms};
 use crate::schema::migrate;
+use crate::sweep::{Sweeper, WAITING_MAX};
 
 /// Units that may wait for the committer before their senders wait for a place.
 const WAITING_UNITS_MAX: usize = 4096;
@@ -73,7 +74,11 @@ impl PostgresStore {
         migrate(&session).await?;
         let feed = Arc::<Mutex<Feed>>::default();
         let (sender, messages) = mpsc::channel(WAITING_UNITS_MAX);
-        tokio::spawn(Committer::new(writer, session, Arc::clone(&feed), options.patience).run(messages));
+        let (deleted, events) = mpsc::channel(WAITING_MAX);
+        let connector = connector(&options.url, Purpose::Sweep)?;
+        tokio::spawn(Sweeper { connector, pause: options.sweep_pause, deleted: events }.run());
+        let committer = Committer::new(writer, session, Arc::clone(&feed), deleted, options.patience);
+        tokio::spawn(committer.run(messages));
         Ok(Self {
             committer: sender,
             primary,

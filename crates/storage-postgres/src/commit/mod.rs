@@ -23,7 +23,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::{AccountChange, AppId};
+use domain::{AccountChange, AppId, Seq};
 use seldom::Seldom;
 use storage::{Commit, Outcome, StoreError, Unit, Work};
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +36,7 @@ use self::state::State;
 use self::write::Batch;
 use crate::connect::Connector;
 use crate::error::{Fault, OpenError};
-use crate::key::AppKey;
+use crate::key::{AppKey, RoomKey};
 use crate::rows;
 use crate::session::{Call, Session};
 
@@ -106,6 +106,8 @@ pub(crate) struct Committer {
     connector: Connector,
     session: Option<Session>,
     feed: Arc<Mutex<Feed>>,
+    /// Who is told of deletions.
+    deleted: mpsc::Sender<(RoomKey, Seq)>,
     patience: Duration,
     /// Numbers of apps; they never change.
     apps: HashMap<AppId, AppKey>,
@@ -114,9 +116,15 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn new(connector: Connector, session: Session, feed: Arc<Mutex<Feed>>, patience: Duration) -> Self {
+    pub(crate) fn new(
+        connector: Connector,
+        session: Session,
+        feed: Arc<Mutex<Feed>>,
+        deleted: mpsc::Sender<(RoomKey, Seq)>,
+        patience: Duration,
+    ) -> Self {
         let (apps, dice) = (HashMap::new(), RandomState::new());
-        Self { connector, session: Some(session), feed, patience, apps, dice, rolls: 0 }
+        Self { connector, session: Some(session), feed, deleted, patience, apps, dice, rolls: 0 }
     }
 
     /// Works until it is told to close or nobody is left to tell it.
@@ -209,6 +217,10 @@ impl Committer {
         let outcomes: Vec<_> = units.iter().map(|unit| decide::decide(&mut state, &mut group, unit)).collect();
         self.commit(&session, &group, &state).await?;
         self.session = Some(session);
+        for event in group.bodies.keys() {
+            // If it can't take more, it has enough to know where to look.
+            let _ = self.deleted.try_send(*event);
+        }
         Ok(Written { outcomes, commits: group.told(&state) })
     }
 
