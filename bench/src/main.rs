@@ -4,6 +4,7 @@
 
 mod bare;
 mod costs;
+mod postgres;
 mod sample;
 mod store;
 mod town;
@@ -17,8 +18,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("store") | None => store::measure(),
+        Some("postgres") => postgres::measure(),
         Some(_) => {
-            eprintln!("usage: starling-bench [store]");
+            eprintln!("usage: starling-bench [store|postgres]");
             return ExitCode::FAILURE;
         }
     }

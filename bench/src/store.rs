@@ -140,7 +140,7 @@ async fn run(folder: &Path, messages: u64) -> Value {
 }
 
 /// Sends `count` messages, `clients` at a time, and tells how it went.
-async fn rate(town: &Arc<Town>, store: &Arc<dyn Store>, clients: usize, sent: u64, count: u64) -> Value {
+pub async fn rate(town: &Arc<Town>, store: &Arc<dyn Store>, clients: usize, sent: u64, count: u64) -> Value {
     let (head, before) = (store.head(&town.app).await.expect("the store reads"), Costs::now());
     let (rate, sample) = append(town, store, clients, sent, count).await;
     let commits = store.head(&town.app).await.expect("the store reads").0 - head.0;
@@ -156,13 +156,13 @@ async fn rate(town: &Arc<Town>, store: &Arc<dyn Store>, clients: usize, sent: u6
 }
 
 /// The figure in the middle; sorts them.
-fn middle(figures: &mut [f64]) -> f64 {
+pub fn middle(figures: &mut [f64]) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Sends `count` messages, `clients` at a time, and gives the messages per second and how long each took.
-async fn append(town: &Arc<Town>, store: &Arc<dyn Store>, clients: usize, sent: u64, count: u64) -> (f64, Sample) {
+pub async fn append(town: &Arc<Town>, store: &Arc<dyn Store>, clients: usize, sent: u64, count: u64) -> (f64, Sample) {
     let next = Arc::new(AtomicU64::new(sent));
     let end = sent + count;
     let start = Instant::now();

@@ -27,7 +27,6 @@ mod scrub;
 mod store;
 mod view;
 mod window;
-mod words;
 mod writer;
 
 pub use backup::{restore, seal};

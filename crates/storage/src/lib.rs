@@ -17,6 +17,7 @@ mod memory;
 mod port;
 pub mod record;
 mod window;
+pub mod words;
 
 pub use memory::Memory;
 pub use port::*;

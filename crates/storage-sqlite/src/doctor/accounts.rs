@@ -11,7 +11,7 @@ use crate::key::DeviceKey;
 use crate::packed::unpack_answers;
 use crate::read::accounts as read;
 use crate::rows;
-use crate::words::words_of;
+use storage::words::words_of;
 
 /// Each user has exactly the words of their id and name.
 pub(super) fn check_words(db: &Connection, findings: &mut Findings) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use storage::{FoundUsers, UserPlace};
 use crate::error::Fault;
 use crate::key::{AppKey, UserKey};
 use crate::rows::{self, APP, DEVICE, USER};
-use crate::words::fold;
+use storage::words::fold;
 
 /// Words that are looked at for each user of a page: most users have fewer that begin alike.
 const SEARCH_LOOKS_PER_USER: usize = 8;

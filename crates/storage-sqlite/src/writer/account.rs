@@ -13,7 +13,7 @@ use super::group::Group;
 use crate::error::Fault;
 use crate::key::{AppKey, DeviceKey, UserKey};
 use crate::rows;
-use crate::words::words_of;
+use storage::words::words_of;
 
 /// What others must hear of.
 #[derive(Debug, Default)]

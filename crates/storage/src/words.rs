@@ -1,14 +1,14 @@
-//! The case-folded beginnings by which a user can be found.
+//! The case-folded beginnings by which a user can be found, the same in every backend.
 
 use std::collections::BTreeSet;
 
-use storage::WORD_SUFFIX_CHARS_MAX;
+use crate::WORD_SUFFIX_CHARS_MAX;
 
 /// The words of a user: the id whole, and the words of the display name.
 ///
 /// Chinese and Japanese names have no spaces, so each of their suffixes is a word of its own: any part of the name is
 /// then the beginning of a word.
-pub(crate) fn words_of(id: &str, display_name: &str) -> BTreeSet<String> {
+pub fn words_of(id: &str, display_name: &str) -> BTreeSet<String> {
     let name = fold(display_name);
     let mut words = BTreeSet::from([fold(id)]);
     // Words are split by white space first, so that a name with punctuation is found as it is written, too.
@@ -27,7 +27,7 @@ pub(crate) fn words_of(id: &str, display_name: &str) -> BTreeSet<String> {
 }
 
 /// A text as words are compared.
-pub(crate) fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
