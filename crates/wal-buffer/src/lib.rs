@@ -205,9 +205,10 @@ impl Buffered {
         if self.end <= self.length {
             return;
         }
-        self.length = self.end;
+        // Zeros go only where the file really ends: another connection may have made it longer.
+        self.length = self.disk.metadata().map_or(i64::MAX, |data| data.len().cast_signed());
         // On a disk that is full a commit will say so. Until then they take longer.
-        if small && self.inner.put(&[0; GROWTH_BYTES], self.end) == SQLITE_OK {
+        if small && self.length == self.end && self.inner.put(&[0; GROWTH_BYTES], self.end) == SQLITE_OK {
             self.length += GROWTH_BYTES as i64;
         }
     }

@@ -166,3 +166,29 @@ fn a_commit_is_whole_or_not_there_and_stays() {
     }
     assert!(grown >= 4, "{grown} times");
 }
+
+/// Frames of another connection are not overwritten by zeros.
+#[test]
+fn a_wal_that_another_connection_made_longer_keeps_its_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let (db, other) = (open_buffered(&path, 4096), open_buffered(&path, 4096));
+    db.execute_batch("PRAGMA cache_size = 10; PRAGMA cache_spill = ON").unwrap();
+    let insert = |db: &Connection, from: i64, to: i64| {
+        db.execute_batch("BEGIN").unwrap();
+        for key in from..to {
+            db.execute("INSERT INTO t VALUES (?1, zeroblob(?1 % 5000))", [key]).unwrap();
+        }
+    };
+    // So much that the WAL has no room behind it.
+    insert(&db, 4_000, 4_500);
+    db.execute_batch("COMMIT").unwrap();
+    // Some of it is in the WAL, and nobody syncs it.
+    insert(&db, 4_900, 4_907);
+    db.execute_batch("ROLLBACK").unwrap();
+    insert(&other, 2_000, 2_200);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(count(&db), 700);
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+    assert_eq!((count(&db), super::count_after_crash(&path)), (700, 700));
+}
