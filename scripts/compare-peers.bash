@@ -100,6 +100,64 @@ start_mosquitto-saving() {
     start_mosquitto 'autosave_on_changes true' 'autosave_interval 1'
 }
 
+# ---- nats-server: MQTT
+
+# Its sessions and messages are in JetStream, in files.
+start_nats() {
+    local port
+    port=$(free_port)
+    cat >"$peer_folder/nats.conf" <<CONF
+server_name: compare
+listen: "127.0.0.1:$(free_port)"
+max_connections: 100000
+jetstream { store_dir: "$peer_folder/jetstream" }
+mqtt { listen: "127.0.0.1:$port", max_ack_pending: 65535 }
+CONF
+    # It is not in everybody's path.
+    PATH=$PATH:/usr/sbin nats-server --config "$peer_folder/nats.conf" &
+    running+=("$!")
+    until_it can_connect "$port" || return
+    driver_arguments=(--protocol mqtt-kept --address "127.0.0.1:$port" --process "${running[-1]}")
+}
+
+# ---- Prosody: XMPP
+
+# Anybody may sign in; what is said is archived in files.
+start_prosody() {
+    local port
+    port=$(free_port)
+    cat >"$peer_folder/prosody.cfg.lua" <<CONF
+run_as_root = true
+pidfile = "$peer_folder/prosody.pid"
+data_path = "$peer_folder/data"
+log = { warn = "*console" }
+network_backend = "epoll"
+c2s_ports = { $port }
+c2s_interfaces = { "127.0.0.1" }
+s2s_ports = { }
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+authentication = "insecure"
+insecure_open_authentication = "Yes please, I know what I'm doing!"
+storage = "internal"
+archive_expires_after = "never"
+default_archive_policy = true
+limits = { }
+modules_enabled = { "saslauth", "roster", "disco", "smacks", "mam" }
+modules_disabled = { "s2s", "offline" }
+VirtualHost "localhost"
+Component "conference.localhost" "muc"
+    modules_enabled = { "muc_mam" }
+    restrict_room_creation = false
+    muc_room_default_presence_broadcast = { visitor = false, participant = false, moderator = false }
+CONF
+    mkdir "$peer_folder/data"
+    prosody --config "$peer_folder/prosody.cfg.lua" -F &
+    running+=("$!")
+    until_it can_connect "$port" || return
+    driver_arguments=(--protocol xmpp --address "127.0.0.1:$port" --process "${running[-1]}")
+}
+
 # ---- PostgreSQL
 
 postgresql_command() {

@@ -33,6 +33,16 @@ def not_equal: {
     "group": "the same; each receiver acknowledges each message, which the others do not",
     "idle": "a kept session with no subscription; no accounts"
   },
+  "nats": {
+    "chat": "acknowledged when JetStream has written it to a file, which is synced every two minutes; no order over rooms or accounts; QoS 1, so that receivers acknowledge too",
+    "group": "the same; each receiver acknowledges each message, which the others do not",
+    "idle": "a kept session with no subscription; no accounts"
+  },
+  "prosody": {
+    "chat": "acknowledged (XEP-0198) when it is handled; archived in files that nobody syncs, for each of the two",
+    "group": "acknowledged when the room sends it back, archived in files that nobody syncs",
+    "idle": "signed in without a check, presence sent; only the modules that are needed here"
+  },
   "ejabberd": {
     "chat": "acknowledged (XEP-0198) when it is in the sender's archive and PostgreSQL has synced it; archived twice, once for each of the two; processor time with PostgreSQL's",
     "group": "acknowledged when the room sends it back, archived once in PostgreSQL; rooms tell nobody of others' presence, to their favour; processor time with PostgreSQL's",
@@ -70,7 +80,7 @@ def workload_table:
   + "Given are medians, and in parentheses the least and the most. "
   + ([.versions | to_entries[] | "\(.key) \(.value)"] | join(", ")) + ". Written by `make compare`.",
 "",
-"Each server speaks its own protocol: Starling WebSocket with JSON, mosquitto MQTT 3.1.1, ejabberd XMPP on plain TCP; none "
+"Each server speaks its own protocol: Starling WebSocket with JSON, mosquitto and nats-server MQTT 3.1.1, ejabberd and Prosody XMPP on plain TCP; none "
   + "uses TLS. A message has 180 bytes of text. So the figures compare servers together with their protocols, and they don't "
   + "promise the same, as each row says. What is delivered counts the senders' own copies too, where the protocol has them: "
   + "Starling's everywhere, the others' in groups.",
