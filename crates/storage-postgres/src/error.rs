@@ -151,8 +151,9 @@ impl From<&Fault> for StoreError {
         let text = fault.to_string().into();
         match fault {
             Fault::Postgres(error) => match error.code() {
+                // What the server itself calls corrupt.
                 Some(code) if code.code().starts_with("XX") => StoreError::Damaged(text),
-                None if !is_disconnect(error) => StoreError::Damaged(text),
+                Some(_) | None if fault.is_about_values() => StoreError::Damaged(text),
                 Some(_) | None => StoreError::Unavailable(text),
             },
             Fault::Record(_) | Fault::Damaged(_) => StoreError::Damaged(text),

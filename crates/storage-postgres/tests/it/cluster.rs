@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -14,6 +15,7 @@ use tokio_postgres::{Client, NoTls};
 
 /// A server, and maybe a standby of it.
 pub struct Cluster {
+    pub folder: PathBuf,
     pub port: u16,
     pub standby_port: u16,
     control: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
@@ -56,6 +58,7 @@ impl Cluster {
             .unwrap();
         let control = (script.stdin.take().unwrap(), BufReader::new(script.stdout.take().unwrap()));
         Self {
+            folder,
             port,
             standby_port,
             control: Mutex::new(Some(control)),
