@@ -9,6 +9,7 @@ use storage_postgres::{PostgresOptions, PostgresStore};
 
 use crate::cluster::{Cluster, shared};
 use crate::load::{Load, crowd, on, say_and_see};
+use crate::proxy::Proxy;
 
 fn unit(world: &World, version: u64, text: &str) -> Unit {
     let work = world.work("ann", "red", message_changes(version, text));
@@ -107,6 +108,31 @@ async fn connections_that_are_cut_are_made_anew() {
         client.query(cut, &[]).await.unwrap();
     }
     load.wait(30).await;
+    load.stop().await.check(&world).await;
+}
+
+/// A node that stalls, maybe while it has the lock, holds the others up for a moment only. Nothing of what it was about to
+/// write is there twice or lost, and it goes on by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stalled_node_does_not_stop_the_others() {
+    let database = shared().database().await;
+    let proxy = Proxy::start(shared().port).await;
+    let stalled_timeout = Duration::from_millis(300);
+    let url = database.url.replace(&shared().port.to_string(), &proxy.port.to_string());
+    let options = PostgresOptions { stalled_timeout, ..PostgresOptions::new(url) };
+    let stalling = Arc::new(PostgresStore::open(options).await.unwrap());
+    let options = PostgresOptions { stalled_timeout, ..database.options() };
+    let other = Arc::new(PostgresStore::open(options).await.unwrap());
+    let world = crowd(&other).await;
+    let load = Load::start(&[world.clone(), on(&world, &stalling)]).await;
+    for _ in 0..4 {
+        load.wait(100).await;
+        proxy.stop(true);
+        // What the stalling node may still be told, and more than that by the other.
+        load.wait(100).await;
+        proxy.stop(false);
+    }
+    load.wait(100).await;
     load.stop().await.check(&world).await;
 }
 
