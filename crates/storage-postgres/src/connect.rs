@@ -16,7 +16,7 @@ use crate::rows;
 use crate::session::Session;
 use crate::tls::Tls;
 
-/// The oldest server that is tested with.
+/// The oldest server that knows all that is asked of it. Tests run with 15.
 const SERVER_VERSION_MIN: u32 = 14;
 /// How long to wait for a lock that another node holds, in times of what a stalled one is given.
 const LOCK_TIMEOUTS: u32 = 3;

@@ -25,7 +25,7 @@ pub enum OpenError {
     /// The encryption that the URL asks for can't be had.
     #[error("TLS: {0}")]
     Tls(String),
-    /// The server is older than what this program is tested with.
+    /// The server is too old to do what is asked of it.
     #[error("the server has PostgreSQL {found}, at least {needed} is needed")]
     OldServer {
         /// Its version.

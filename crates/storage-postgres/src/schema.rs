@@ -58,7 +58,13 @@ async fn migrate_with(session: &Session, migrations: &[&str]) -> Result<(), Open
     if check(schema_of(session).await?, known)? == known {
         return Ok(());
     }
-    let begin = [Call::new("begin", []), Call::new("select pg_advisory_xact_lock($1)", [&MIGRATION_LOCK])];
+    // It takes as long as it takes, here and on the node that was faster.
+    let begin = [
+        Call::new("begin", []),
+        Call::new("set local lock_timeout = 0", []),
+        Call::new("set local statement_timeout = 0", []),
+        Call::new("select pg_advisory_xact_lock($1)", [&MIGRATION_LOCK]),
+    ];
     session.pipeline_all(&begin).await?;
     // Another node may have been faster.
     let found = check(schema_of(session).await?, known)?;

@@ -22,6 +22,8 @@ pub struct Cluster {
     script: Child,
     databases: AtomicU32,
     template: OnceCell<String>,
+    /// Databases that tests of the suite have had.
+    used: Mutex<Vec<String>>,
 }
 
 /// The server that most tests share.
@@ -65,6 +67,7 @@ impl Cluster {
             script,
             databases: AtomicU32::new(0),
             template: OnceCell::new(),
+            used: Mutex::default(),
         }
     }
 
@@ -120,7 +123,7 @@ impl Cluster {
             while !client.query(connected, &[&database.name]).await.unwrap().is_empty() {
                 tokio::task::yield_now().await;
             }
-            database.name
+            database.name.clone()
         });
         self.new_database(template.await).await
     }
@@ -129,8 +132,30 @@ impl Cluster {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let create = format!("create database {name} template {template}");
         self.client("postgres").await.batch_execute(&create).await.unwrap();
-        Database { url: self.url(&name), name }
+        Database { url: self.url(&name), name, goes_back: false }
     }
+}
+
+/// A database of the shared server with the tables of a store and nothing in them. Making one takes half a second, so those
+/// that others have done with are emptied.
+pub async fn emptied() -> Database {
+    let cluster = shared();
+    let used = cluster.used.lock().unwrap().pop();
+    let Some(name) = used else {
+        let mut database = cluster.database().await;
+        database.goes_back = true;
+        return database;
+    };
+    let admin = cluster.client("postgres").await;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    while !admin.query(end, &[&name]).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let empty = "do $$ declare part text; begin
+        for part in select oid::regclass from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+            and relname not in ('migration', 'store') loop execute 'delete from ' || part; end loop; end $$";
+    cluster.client(&name).await.batch_execute(empty).await.unwrap();
+    Database { url: cluster.url(&name), name, goes_back: true }
 }
 
 impl Drop for Cluster {
@@ -152,6 +177,15 @@ pub async fn client(url: &str) -> Client {
 pub struct Database {
     pub url: String,
     pub name: String,
+    goes_back: bool,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.goes_back {
+            shared().used.lock().unwrap().push(std::mem::take(&mut self.name));
+        }
+    }
 }
 
 impl Database {
