@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use storage::Store;
 use storage_postgres::{PostgresOptions, PostgresStore};
-use tokio::sync::OnceCell;
+use tokio::sync::{MutexGuard, OnceCell};
 use tokio_postgres::{Client, NoTls};
 
 /// A server, and maybe a standby of it.
@@ -30,6 +30,13 @@ pub struct Cluster {
 pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(Cluster::start)
+}
+
+/// A server that tests may stop, change and start again, one at a time; they leave it as it was.
+pub async fn unsteady() -> MutexGuard<'static, Arc<Cluster>> {
+    static UNSTEADY: OnceCell<tokio::sync::Mutex<Arc<Cluster>>> = OnceCell::const_new();
+    let start = || async { tokio::sync::Mutex::new(Arc::new(Cluster::start())) };
+    UNSTEADY.get_or_init(start).await.lock().await
 }
 
 fn free_port() -> u16 {

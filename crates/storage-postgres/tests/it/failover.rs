@@ -7,7 +7,7 @@ use storage::conformance::world::{message_changes, range, room, say};
 use storage::{Outcome, Store, StoreError, Unit, Work};
 use storage_postgres::{OpenError, PostgresOptions, PostgresStore, SynchronousCommit};
 
-use crate::cluster::{Cluster, client};
+use crate::cluster::{Cluster, client, unsteady};
 use crate::load::{Load, crowd, on, say_and_see};
 
 async fn connections(url: &str) -> i64 {
@@ -55,7 +55,7 @@ async fn a_standby_serves_history_that_is_new_enough() {
 /// A commit that stops waiting for its standby is told by PostgreSQL as done, with a warning. It is not acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_on_the_primary_alone_is_not_acknowledged() {
-    let cluster = Arc::new(Cluster::start());
+    let cluster = unsteady().await;
     let database = cluster.database().await;
     let node = database.open().await;
     let world = crowd(&node).await;

@@ -7,7 +7,7 @@ use storage::conformance::world::{World, message_changes, say};
 use storage::{Outcome, Store, StoreError, Unit, Work};
 use storage_postgres::{PostgresOptions, PostgresStore};
 
-use crate::cluster::{Cluster, shared};
+use crate::cluster::{shared, unsteady};
 use crate::load::{Load, crowd, on, say_and_see};
 use crate::proxy::Proxy;
 
@@ -19,7 +19,7 @@ fn unit(world: &World, version: u64, text: &str) -> Unit {
 /// Crashes under load lose nothing that was acknowledged and double nothing, and everybody goes on by themselves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crashes_lose_nothing() {
-    let cluster = Arc::new(Cluster::start());
+    let cluster = unsteady().await;
     let database = cluster.database().await;
     let nodes = [database.open().await, database.open().await];
     let one = crowd(&nodes[0]).await;
@@ -40,7 +40,7 @@ async fn crashes_lose_nothing() {
 /// A server that is away is told as such, and is used again when it is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_away_is_unavailable() {
-    let cluster = Arc::new(Cluster::start());
+    let cluster = unsteady().await;
     let database = cluster.database().await;
     let options = PostgresOptions { patience: Duration::from_millis(50), ..database.options() };
     let node = Arc::new(PostgresStore::open(options).await.unwrap());
@@ -61,7 +61,7 @@ async fn a_server_that_is_away_is_unavailable() {
 /// With patience a short absence is only a delay.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_absence_is_waited_for() {
-    let cluster = Arc::new(Cluster::start());
+    let cluster = unsteady().await;
     let database = cluster.database().await;
     let options = PostgresOptions { patience: Duration::from_secs(60), ..database.options() };
     let node = Arc::new(PostgresStore::open(options).await.unwrap());
