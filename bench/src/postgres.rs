@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use storage::Store;
 use storage_postgres::{PostgresOptions, PostgresStore};
 
-use crate::store::{append, middle, rate};
+use crate::store::{append, history, middle, rate, sync};
 use crate::town::{ROOMS, TEXT_BYTES, Town};
 
 const CLIENTS: usize = 512;
@@ -98,6 +98,14 @@ async fn run() -> Value {
         }
         appends.push(row);
     }
+    let history = history(&town, &stores[0], sent).await;
+    let sync = sync(&town, &stores[0]).await;
+    println!("at {sent} messages                 p50 µs     p99 µs");
+    let mut reads = serde_json::Map::new();
+    for (name, sample) in [("history_page_of_50", history)].into_iter().chain(sync) {
+        println!("  {name:<30} {:<10.0} {:.0}", sample.micros(50), sample.micros(99));
+        reads.insert(name.into(), json!({ "p50_us": sample.micros(50).round(), "p99_us": sample.micros(99).round() }));
+    }
     for store in &stores {
         store.close().await;
     }
@@ -105,7 +113,8 @@ async fn run() -> Value {
     println!("  middle of {turns} turns: {many:.0} per second; pgbench {bound:.0}; ratio {ratio:.2}");
     json!({
         "rooms": ROOMS, "text_bytes": TEXT_BYTES, "clients": CLIENTS, "nodes": nodes, "turns": turns, "appends": appends,
-        "per_second": many.round(), "pgbench_per_second": bound.round(), "ratio_to_pgbench_percent": (ratio * 100.0).round(),
+        "per_second": many.round(), "pgbench_per_second": bound.round(), "reads": reads,
+        "ratio_to_pgbench_percent": (ratio * 100.0).round(),
     })
 }
 

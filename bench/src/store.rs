@@ -190,7 +190,7 @@ pub async fn append(town: &Arc<Town>, store: &Arc<dyn Store>, clients: usize, se
     (count as f64 / start.elapsed().as_secs_f64(), Sample::new(times))
 }
 
-async fn history(town: &Town, store: &Arc<dyn Store>, messages: u64) -> Sample {
+pub async fn history(town: &Town, store: &Arc<dyn Store>, messages: u64) -> Sample {
     let mut dice = Dice::new(7);
     let mut times = Vec::new();
     let mean = messages / (ROOMS - READER_ROOMS) as u64;
@@ -208,7 +208,7 @@ async fn history(town: &Town, store: &Arc<dyn Store>, messages: u64) -> Sample {
     Sample::new(times)
 }
 
-async fn sync(town: &Town, store: &Arc<dyn Store>) -> [(&'static str, Sample); 3] {
+pub async fn sync(town: &Town, store: &Arc<dyn Store>) -> [(&'static str, Sample); 3] {
     let head = store.head(&town.app).await.expect("the store reads");
     let mut samples = Vec::new();
     for (commits, reads) in [(10, READS), (200, READS / 5), (head.0 / 2, READS / 25)] {

@@ -6,12 +6,14 @@
 
 create table store (
     only_row boolean primary key default true check (only_row),
-    epoch text not null
+    epoch text not null,
+    system text not null
 );
 comment on table store is 'The store itself; one row.';
 comment on column store.only_row is 'Always true, so that there is one row.';
-comment on column store.epoch is 'Which history this is: clients that know another one start anew. Set a new one after a restore: update store set epoch = replace(gen_random_uuid()::text, ''-'', '''')';
-insert into store (epoch) values (replace(gen_random_uuid()::text, '-', ''));
+comment on column store.epoch is 'Which history this is: clients that know another one start anew. Set a new one after going back to a backup of the server''s files: update store set epoch = replace(gen_random_uuid()::text, ''-'', '''')';
+comment on column store.system is 'The system identifier of the server that the epoch was made on. On another one, which a dump was read into, there will be a new epoch.';
+insert into store (epoch, system) values (replace(gen_random_uuid()::text, '-', ''), '');
 
 create table app (
     key integer primary key,

@@ -10,12 +10,13 @@ use futures_util::stream::FuturesUnordered;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Config, NoTls};
 
-use crate::error::OpenError;
+use crate::error::{Fault, OpenError};
 use crate::options::PostgresOptions;
+use crate::rows;
 use crate::session::Session;
 use crate::tls::Tls;
 
-/// The oldest server that is tested with.
+/// The oldest server that knows all that is asked of it. Tests run with 15.
 const SERVER_VERSION_MIN: u32 = 14;
 /// How long to wait for a lock that another node holds, in times of what a stalled one is given.
 const LOCK_TIMEOUTS: u32 = 3;
@@ -129,9 +130,7 @@ impl Connector {
     /// changed its primary.
     async fn demand(&self, session: &Session) -> Result<u32, OpenError> {
         let sql = "select current_setting('server_version_num')::integer / 10000, current_setting('server_encoding'),
-            current_setting('fsync'), pg_is_in_recovery(), current_setting('transaction_read_only'),
-            case when pg_is_in_recovery() then 0
-                else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer end";
+            current_setting('fsync'), pg_is_in_recovery(), current_setting('transaction_read_only')";
         let row = session.query_opt(sql, &[]).await?;
         let row = row.ok_or_else(|| OpenError::Refused("it doesn't say what it is".into()))?;
         let found = u32::try_from(row.get::<_, i32>(0)).unwrap_or(0);
@@ -154,12 +153,23 @@ impl Connector {
         if row.get::<_, String>(4) != "off" {
             return Err(OpenError::NotPrimary("its transactions are read-only".into()));
         }
-        let timeline = u32::try_from(row.get::<_, i32>(5)).unwrap_or(0);
+        let timeline = timeline_of(session).await?;
         let newest = self.timeline.fetch_max(timeline, Ordering::SeqCst);
         if timeline < newest {
             return Err(OpenError::NotPrimary(format!("its timeline is {timeline}, and {newest} has replaced it")));
         }
         Ok(timeline)
+    }
+}
+
+/// How often the database has changed its primary; 0 where the server doesn't tell, as services that only speak
+/// PostgreSQL's protocol don't.
+async fn timeline_of(session: &Session) -> Result<u32, Fault> {
+    let sql = "select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer";
+    match session.query_opt(sql, &[]).await {
+        Ok(row) => row.map_or(Ok(0), |row| Ok(u32::try_from(rows::get::<i32>(&row, 0)?).unwrap_or(0))),
+        Err(fault) if fault.is_disconnect() => Err(fault),
+        Err(_) => Ok(0),
     }
 }
 

@@ -25,7 +25,7 @@ pub enum OpenError {
     /// The encryption that the URL asks for can't be had.
     #[error("TLS: {0}")]
     Tls(String),
-    /// The server is older than what this program is tested with.
+    /// The server is too old to do what is asked of it.
     #[error("the server has PostgreSQL {found}, at least {needed} is needed")]
     OldServer {
         /// Its version.
@@ -151,8 +151,9 @@ impl From<&Fault> for StoreError {
         let text = fault.to_string().into();
         match fault {
             Fault::Postgres(error) => match error.code() {
+                // What the server itself calls corrupt.
                 Some(code) if code.code().starts_with("XX") => StoreError::Damaged(text),
-                None if !is_disconnect(error) => StoreError::Damaged(text),
+                Some(_) | None if fault.is_about_values() => StoreError::Damaged(text),
                 Some(_) | None => StoreError::Unavailable(text),
             },
             Fault::Record(_) | Fault::Damaged(_) => StoreError::Damaged(text),

@@ -88,7 +88,6 @@ macro_rules! read {
                         Err(fault) => fault,
                     }
                 }
-                Err(fault @ $crate::error::Fault::Postgres(_)) => fault,
                 Err(fault) => break Err(::storage::StoreError::from(&fault)),
             };
             if !fault.is_disconnect() || tries == $crate::pool::TRIES {

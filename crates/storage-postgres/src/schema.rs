@@ -39,12 +39,32 @@ pub(crate) async fn migrate(session: &Session) -> Result<(), OpenError> {
     migrate_with(session, MIGRATIONS).await
 }
 
+/// A dump that was read into another server is of some moment in the past, and what was written after it may have been
+/// seen by clients: it begins another history. Standbys have the identifier of their primary.
+pub(crate) async fn look_where(session: &Session) -> Result<(), OpenError> {
+    let moved = "update store set system = s.system_identifier::text,
+            epoch = case when system = '' then epoch else replace(gen_random_uuid()::text, '-', '') end
+        from pg_control_system() s where system <> s.system_identifier::text";
+    match session.query(moved, &[]).await {
+        // Not every service that speaks PostgreSQL's protocol has an identifier.
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is_disconnect() => Err(fault.into()),
+        Err(_) => Ok(()),
+    }
+}
+
 async fn migrate_with(session: &Session, migrations: &[&str]) -> Result<(), OpenError> {
     let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     if check(schema_of(session).await?, known)? == known {
         return Ok(());
     }
-    let begin = [Call::new("begin", []), Call::new("select pg_advisory_xact_lock($1)", [&MIGRATION_LOCK])];
+    // It takes as long as it takes, here and on the node that was faster.
+    let begin = [
+        Call::new("begin", []),
+        Call::new("set local lock_timeout = 0", []),
+        Call::new("set local statement_timeout = 0", []),
+        Call::new("select pg_advisory_xact_lock($1)", [&MIGRATION_LOCK]),
+    ];
     session.pipeline_all(&begin).await?;
     // Another node may have been faster.
     let found = check(schema_of(session).await?, known)?;

@@ -24,7 +24,7 @@ use crate::key::RoomKey;
 use crate::options::PostgresOptions;
 use crate::pool::{Pool, read};
 use crate::read::{accounts, changed, entries, journal, rooms};
-use crate::schema::migrate;
+use crate::schema::{look_where, migrate};
 use crate::sweep::{Sweeper, WAITING_MAX};
 
 /// Units that may wait for the committer before their senders wait for a place.
@@ -72,6 +72,7 @@ impl PostgresStore {
         }
         let session = writer.connect().await?;
         migrate(&session).await?;
+        look_where(&session).await?;
         let feed = Arc::<Mutex<Feed>>::default();
         let (sender, messages) = mpsc::channel(WAITING_UNITS_MAX);
         let (deleted, events) = mpsc::channel(WAITING_MAX);

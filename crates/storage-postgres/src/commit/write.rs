@@ -140,7 +140,7 @@ impl<'a> Batch<'a> {
         let mut batch = Self::default();
         batch.add_apps(group);
         batch.add_accounts(state);
-        batch.add_rooms(group, state);
+        batch.add_rooms(state);
         batch.add_members(state);
         batch.add_events(group);
         batch.add_reactions(group);
@@ -219,7 +219,7 @@ impl<'a> Batch<'a> {
         });
     }
 
-    fn add_rooms(&mut self, group: &Group, state: &'a State) {
+    fn add_rooms(&mut self, state: &'a State) {
         let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         let moved = |created: bool| {
             let with_facts = |(name, room): (&'a RoomName, &'a RoomState)| Some((name, room, room.facts.as_ref()?));
@@ -249,7 +249,6 @@ impl<'a> Batch<'a> {
                     |room| room.head.last_message.map(|seq| signed(seq.0)), |room| signed(room.head.commit.0)]
             });
         }
-        debug_assert!(group.new_apps.iter().all(|(_, app)| state.apps.contains_key(&app.id)));
     }
 
     fn add_members(&mut self, state: &'a State) {

@@ -3,29 +3,40 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use storage::Store;
 use storage_postgres::{PostgresOptions, PostgresStore};
-use tokio::sync::OnceCell;
+use tokio::sync::{MutexGuard, OnceCell};
 use tokio_postgres::{Client, NoTls};
 
 /// A server, and maybe a standby of it.
 pub struct Cluster {
+    pub folder: PathBuf,
     pub port: u16,
     pub standby_port: u16,
     control: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
     script: Child,
     databases: AtomicU32,
     template: OnceCell<String>,
+    /// Databases that tests of the suite have had.
+    used: Mutex<Vec<String>>,
 }
 
 /// The server that most tests share.
 pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(Cluster::start)
+}
+
+/// A server that tests may stop, change and start again, one at a time; they leave it as it was.
+pub async fn unsteady() -> MutexGuard<'static, Arc<Cluster>> {
+    static UNSTEADY: OnceCell<tokio::sync::Mutex<Arc<Cluster>>> = OnceCell::const_new();
+    let start = || async { tokio::sync::Mutex::new(Arc::new(Cluster::start())) };
+    UNSTEADY.get_or_init(start).await.lock().await
 }
 
 fn free_port() -> u16 {
@@ -56,12 +67,14 @@ impl Cluster {
             .unwrap();
         let control = (script.stdin.take().unwrap(), BufReader::new(script.stdout.take().unwrap()));
         Self {
+            folder,
             port,
             standby_port,
             control: Mutex::new(Some(control)),
             script,
             databases: AtomicU32::new(0),
             template: OnceCell::new(),
+            used: Mutex::default(),
         }
     }
 
@@ -117,7 +130,7 @@ impl Cluster {
             while !client.query(connected, &[&database.name]).await.unwrap().is_empty() {
                 tokio::task::yield_now().await;
             }
-            database.name
+            database.name.clone()
         });
         self.new_database(template.await).await
     }
@@ -126,8 +139,30 @@ impl Cluster {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let create = format!("create database {name} template {template}");
         self.client("postgres").await.batch_execute(&create).await.unwrap();
-        Database { url: self.url(&name), name }
+        Database { url: self.url(&name), name, goes_back: false }
     }
+}
+
+/// A database of the shared server with the tables of a store and nothing in them. Making one takes half a second, so those
+/// that others have done with are emptied.
+pub async fn emptied() -> Database {
+    let cluster = shared();
+    let used = cluster.used.lock().unwrap().pop();
+    let Some(name) = used else {
+        let mut database = cluster.database().await;
+        database.goes_back = true;
+        return database;
+    };
+    let admin = cluster.client("postgres").await;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    while !admin.query(end, &[&name]).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let empty = "do $$ declare part text; begin
+        for part in select oid::regclass from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+            and relname not in ('migration', 'store') loop execute 'delete from ' || part; end loop; end $$";
+    cluster.client(&name).await.batch_execute(empty).await.unwrap();
+    Database { url: cluster.url(&name), name, goes_back: true }
 }
 
 impl Drop for Cluster {
@@ -149,6 +184,15 @@ pub async fn client(url: &str) -> Client {
 pub struct Database {
     pub url: String,
     pub name: String,
+    goes_back: bool,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.goes_back {
+            shared().used.lock().unwrap().push(std::mem::take(&mut self.name));
+        }
+    }
 }
 
 impl Database {

@@ -51,6 +51,17 @@ while read -r command argument; do
         ;;
     reload) control primary reload ;;
     promote) control standby promote ;;
+    tls)
+        (
+            key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+            cd "$folder" && openssl req -x509 "${key[@]}" -keyout ca.key -out ca.pem -days 2 -subj /CN=ca &&
+                openssl req "${key[@]}" -keyout primary/server.key -out server.csr -subj /CN=server &&
+                openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+                    -out primary/server.crt -extfile <(echo 'subjectAltName = IP:127.0.0.1') &&
+                { [ "$(id -u)" -ne 0 ] || chown postgres: primary/server.key primary/server.crt; } &&
+                chmod 600 primary/server.key && echo 'ssl = on' >>primary/postgresql.conf
+        ) </dev/null >/dev/null 2>&1
+        ;;
     setting) echo "$argument" >>"$folder/primary/postgresql.conf" ;;
     esac
     echo "$?"

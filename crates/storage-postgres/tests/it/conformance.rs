@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use storage::Store;
 
-use crate::cluster::{Database, shared};
+use crate::cluster::{Database, emptied};
 
 async fn make() -> (Arc<dyn Store>, Database) {
-    let database = shared().database().await;
+    let database = emptied().await;
     (database.open().await, database)
 }
 

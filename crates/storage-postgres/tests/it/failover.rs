@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use domain::Seq;
-use storage::Store;
-use storage::conformance::world::{range, room, say};
+use storage::conformance::world::{message_changes, range, room, say};
+use storage::{Outcome, Store, StoreError, Unit, Work};
 use storage_postgres::{OpenError, PostgresOptions, PostgresStore, SynchronousCommit};
 
-use crate::cluster::{Cluster, client};
+use crate::cluster::{Cluster, client, unsteady};
 use crate::load::{Load, crowd, on, say_and_see};
 
 async fn connections(url: &str) -> i64 {
@@ -50,6 +50,46 @@ async fn a_standby_serves_history_that_is_new_enough() {
     let options = PostgresOptions { replica_urls: vec!["postgres://a@127.0.0.1:1/x".into()], ..database.options() };
     let node = Arc::new(PostgresStore::open(options).await.unwrap());
     say_and_see(&on(&world, &node), "alone").await;
+}
+
+/// A commit that stops waiting for its standby is told by PostgreSQL as done, with a warning. It is not acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_on_the_primary_alone_is_not_acknowledged() {
+    let cluster = unsteady().await;
+    let database = cluster.database().await;
+    let node = database.open().await;
+    let world = crowd(&node).await;
+    let version = world.room("red").await.room.version;
+    cluster.tell_on("setting synchronous_standby_names = 'nobody'").await;
+    cluster.tell_on("reload").await;
+    let admin = cluster.client("postgres").await;
+    let cancel = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'";
+    let mut number = 0;
+    // The server takes the new setting up when it gets round to it.
+    let (unit, answer) = loop {
+        number += 1;
+        let work = world.work("ann", "red", message_changes(version, "alone"));
+        let work = world.work_as(&format!("c{number}"), number, work);
+        let unit = Unit { app: world.app.clone(), at: world.tick(), work: Work::Room(work) };
+        let waiting = tokio::spawn({
+            let (node, unit) = (Arc::clone(&node), unit.clone());
+            async move { node.commit(unit).await }
+        });
+        let mut cancelled = false;
+        while !waiting.is_finished() {
+            cancelled |= !admin.query(cancel, &[]).await.unwrap().is_empty();
+        }
+        let answer = waiting.await.unwrap();
+        if cancelled {
+            break (unit, answer);
+        }
+        assert!(matches!(answer, Ok(Outcome::Done(_))), "{answer:?}");
+    };
+    cluster.tell_on("setting synchronous_standby_names = ''").await;
+    cluster.tell_on("reload").await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    let again = node.commit(unit).await.unwrap();
+    assert!(matches!(again, Outcome::Duplicate(_)), "it was written after all: {again:?}");
 }
 
 /// The primary fails under load and its synchronous standby takes over: nothing acknowledged is lost, and the old primary

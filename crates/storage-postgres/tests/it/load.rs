@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::{CommitNumber, Seq};
 use storage::conformance::world::{World, message_changes, room, say};
 use storage::{Outcome, Receipt, Store, StoreError, Unit, Work};
 use storage_postgres::PostgresStore;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub const ROOMS: [&str; 3] = ["red", "blue", "green"];
@@ -37,12 +38,12 @@ pub struct Told(BTreeMap<(String, String), Receipt>);
 pub struct Load {
     writers: JoinSet<Vec<((String, String), Receipt)>>,
     stop: Arc<AtomicBool>,
-    acknowledged: Arc<AtomicUsize>,
+    acknowledged: Arc<watch::Sender<usize>>,
 }
 
 impl Load {
     pub async fn start(worlds: &[World]) -> Self {
-        let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::new(watch::Sender::new(0)));
         let mut writers = JoinSet::new();
         let mut known = BTreeMap::new();
         for name in ROOMS {
@@ -68,7 +69,7 @@ impl Load {
                                 Err(error) => panic!("{client_id}: {error}"),
                             }
                         };
-                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                        acknowledged.send_modify(|count| *count += 1);
                         told.push(((person.to_owned(), client_id), receipt));
                         number += 1;
                     }
@@ -81,10 +82,9 @@ impl Load {
 
     /// Waits until so many more are acknowledged.
     pub async fn wait(&self, more: usize) {
-        let goal = self.acknowledged.load(Ordering::Relaxed) + more;
-        while self.acknowledged.load(Ordering::Relaxed) < goal {
-            tokio::task::yield_now().await;
-        }
+        let mut acknowledged = self.acknowledged.subscribe();
+        let goal = *acknowledged.borrow() + more;
+        acknowledged.wait_for(|count| *count >= goal).await.unwrap();
     }
 
     pub async fn stop(self) -> Told {

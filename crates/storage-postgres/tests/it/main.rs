@@ -11,4 +11,5 @@ mod load;
 mod nodes;
 mod opening;
 mod plans;
+mod proxy;
 mod redaction;

@@ -19,27 +19,19 @@ async fn two() -> (Database, World, World, [Arc<PostgresStore>; 2]) {
     (database, one, other, nodes)
 }
 
-fn numbers(feed: &mut Receiver<Arc<Commit>>) -> Vec<CommitNumber> {
-    std::iter::from_fn(|| feed.try_recv().ok()).map(|commit| commit.number).collect()
+/// All that a node tells until it is closed.
+async fn numbers(mut feed: Receiver<Arc<Commit>>) -> Vec<CommitNumber> {
+    let mut numbers = Vec::new();
+    while let Some(commit) = feed.recv().await {
+        numbers.push(commit.number);
+    }
+    numbers
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_of_all_nodes_form_one_order() {
     let (_database, one, other, nodes) = two().await;
-    let mut feeds = nodes.each_ref().map(|node| node.feed().unwrap());
-    let reader = tokio::spawn(async move {
-        let mut told = [const { Vec::new() }; 2];
-        while !feeds.iter().all(Receiver::is_closed) {
-            for (feed, told) in feeds.iter_mut().zip(&mut told) {
-                told.extend(numbers(feed));
-            }
-            tokio::task::yield_now().await;
-        }
-        for (feed, told) in feeds.iter_mut().zip(&mut told) {
-            told.extend(numbers(feed));
-        }
-        told
-    });
+    let readers = nodes.each_ref().map(|node| tokio::spawn(numbers(node.feed().unwrap())));
     let before = one.store.head(&one.app).await.unwrap();
     let load = Load::start(&[one.clone(), other.clone()]).await;
     load.wait(400).await;
@@ -51,7 +43,8 @@ async fn commits_of_all_nodes_form_one_order() {
     for node in nodes {
         node.close().await;
     }
-    let told = reader.await.unwrap();
+    let [first, second] = readers;
+    let told = [first.await.unwrap(), second.await.unwrap()];
     assert!(told.iter().all(|numbers| numbers.is_sorted() && !numbers.is_empty()), "each tells its own in order");
     let mut all = told.concat();
     all.sort();

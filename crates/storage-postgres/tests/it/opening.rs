@@ -87,6 +87,47 @@ async fn nodes_migrate_one_at_a_time() {
     assert_ne!(other.open().await.epoch().await.unwrap(), epoch, "another store has another");
 }
 
+/// A dump that is read into another server is another history.
+#[tokio::test]
+async fn another_server_has_another_epoch() {
+    let database = shared().empty_database().await;
+    let epoch = database.open().await.epoch().await.unwrap();
+    let admin = client(&database.url).await;
+    admin.batch_execute("update store set system = 'elsewhere'").await.unwrap();
+    let (one, two) = tokio::join!(database.open(), database.open());
+    let moved = one.epoch().await.unwrap();
+    assert_ne!(moved, epoch);
+    assert_eq!(two.epoch().await.unwrap(), moved);
+    assert_eq!(database.open().await.epoch().await.unwrap(), moved, "it stays");
+}
+
+/// With `sslmode=require` the server's certificate is checked, and its name.
+#[tokio::test]
+async fn encrypted_connections_are_to_who_they_say() {
+    let cluster = Cluster::stopped();
+    cluster.tell("tls");
+    cluster.tell("start");
+    let url = format!("{}?sslmode=require", cluster.url("postgres"));
+    let ca_file = Some(cluster.folder.join("ca.pem"));
+    let options = PostgresOptions { ca_file: ca_file.clone(), ..PostgresOptions::new(&url) };
+    let store = PostgresStore::open(options).await.unwrap();
+    store.epoch().await.unwrap();
+    let encrypted =
+        "select bool_and(ssl) from pg_stat_activity join pg_stat_ssl using (pid) where application_name = 'starling'";
+    let encrypted = cluster.client("postgres").await.query_one(encrypted, &[]).await.unwrap();
+    assert!(encrypted.get::<_, bool>(0));
+
+    let tls = |error: &OpenError| matches!(error, OpenError::Tls(_));
+    let error = refusal(&url).await;
+    assert!(tls(&error), "nobody the system trusts has signed it: {error:?}");
+    let other_name = PostgresOptions { ca_file, ..PostgresOptions::new(url.replace("127.0.0.1", "localhost")) };
+    let error = PostgresStore::open(other_name).await.unwrap_err();
+    assert!(tls(&error), "it is not its name: {error:?}");
+    let no_file = PostgresOptions { ca_file: Some("/nowhere/ca.pem".into()), ..PostgresOptions::new(&url) };
+    let error = PostgresStore::open(no_file).await.unwrap_err();
+    assert!(tls(&error), "{error:?}");
+}
+
 /// The tables lie where the search path of the URL says.
 #[tokio::test]
 async fn several_stores_may_share_a_database() {
