@@ -30,7 +30,16 @@ type Key = (AppId, RoomId);
 pub(crate) struct ActiveRooms {
     rooms: Mutex<HashMap<Key, ActiveRoom>>,
     readings: AtomicU64,
-    hot_per_second: u64,
+    hot: Hot,
+}
+
+/// When a room is hot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hot {
+    /// It tells more deliveries per second than this.
+    pub(crate) per_second: u64,
+    /// At least so many are online.
+    pub(crate) people_min: usize,
 }
 
 enum ActiveRoom {
@@ -75,9 +84,9 @@ pub(crate) enum Told {
 }
 
 impl ActiveRooms {
-    /// No rooms. One is hot when it tells more than so many deliveries per second.
-    pub(crate) fn new(hot_per_second: u64) -> Self {
-        Self { rooms: Mutex::default(), readings: AtomicU64::new(0), hot_per_second }
+    /// No rooms.
+    pub(crate) fn new(hot: Hot) -> Self {
+        Self { rooms: Mutex::default(), readings: AtomicU64::new(0), hot }
     }
 
     /// Tells a delivery to the online members of a room.
@@ -86,7 +95,7 @@ impl ActiveRooms {
         let key = (app.clone(), room.clone());
         match rooms.get_mut(&key) {
             Some(ActiveRoom::Ready(ready)) => {
-                let gathers = ready.tell(hub, app, delivery, self.hot_per_second);
+                let gathers = ready.tell(hub, app, delivery, self.hot);
                 if ready.removed.len() > REMOVALS_MAX {
                     ready.tell_gathered();
                     rooms.remove(&key);
@@ -224,9 +233,10 @@ impl ReadyRoom {
     }
 
     /// Tells a delivery now, or in a moment; says whether the room begins to gather with it.
-    fn tell(&mut self, hub: &Hub, app: &AppId, delivery: &Arc<Delivery>, hot_per_second: u64) -> bool {
-        let hot = self.heat.tell(self.online.len(), tokio::time::Instant::now(), hot_per_second);
-        if hot && !delivery.happening.moves_members() && self.gathered.len() < GATHERED_MAX {
+    fn tell(&mut self, hub: &Hub, app: &AppId, delivery: &Arc<Delivery>, hot: Hot) -> bool {
+        let people = self.online.len();
+        let is_hot = self.heat.tell(people, tokio::time::Instant::now(), hot.per_second) && people >= hot.people_min;
+        if is_hot && !delivery.happening.moves_members() && self.gathered.len() < GATHERED_MAX {
             self.used_at = Instant::now();
             self.gathered.push(delivery.clone());
             return self.gathered.len() == 1;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::accounts::Setup;
+use crate::active::Hot;
 use crate::authenticate::DeviceCache;
 use crate::facts::Facts;
 use crate::fanout;
@@ -96,7 +97,10 @@ impl Engine {
             facts: Facts::new(options.cached_rooms_max),
             turns: Turns::default(),
             devices: DeviceCache::new(options.cached_devices_max),
-            hub: Hub::new(options.hot_room_deliveries_per_second),
+            hub: Hub::new(Hot {
+                per_second: options.hot_room_deliveries_per_second,
+                people_min: options.hot_room_people_min,
+            }),
             last_seen: LastSeen::default(),
             setup: Setup::default(),
             commits: watch::Sender::new(0),

@@ -33,6 +33,8 @@ pub struct EngineOptions {
     pub active_room_idle_ms: u64,
     /// A room that tells more deliveries per second than this is hot: it gathers them for a moment.
     pub hot_room_deliveries_per_second: u64,
+    /// In a room with fewer people online than this nothing is gathered.
+    pub hot_room_people_min: usize,
     /// How long a hot room gathers deliveries, in milliseconds.
     pub hot_room_gather_ms: u64,
     /// Rooms whose facts are kept in memory.
@@ -59,6 +61,7 @@ impl EngineOptions {
             presence_grace_ms: 3000,
             active_room_idle_ms: 60_000,
             hot_room_deliveries_per_second: 20_000,
+            hot_room_people_min: 100,
             hot_room_gather_ms: 50,
             cached_rooms_max: 20_000,
             cached_devices_max: 50_000,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use domain::{Actor, AppId, DeviceId, Revoke, UserId};
 use storage::MemberFilter;
 
-use crate::active::ActiveRooms;
+use crate::active::{ActiveRooms, Hot};
 use crate::outbox::{Delivery, EndReason, Flow, Outbox};
 use crate::{Engine, EngineError, PresenceView};
 
@@ -151,11 +151,11 @@ impl UserSessions {
 }
 
 impl Hub {
-    /// No sessions. A room is hot when it tells more than so many deliveries per second.
-    pub(crate) fn new(hot_per_second: u64) -> Self {
+    /// No sessions.
+    pub(crate) fn new(hot: Hot) -> Self {
         Self {
             users: Mutex::default(),
-            rooms: ActiveRooms::new(hot_per_second),
+            rooms: ActiveRooms::new(hot),
             watchers: Mutex::default(),
             numbers: AtomicU64::new(0),
             open: AtomicUsize::new(0),

@@ -1,7 +1,7 @@
 //! What sessions are told, in which order.
 
 use domain::{Action, EventBody, MemberState, Seq};
-use engine::{Flow, Happening};
+use engine::{EngineOptions, Flow, Happening};
 use testkit::World;
 
 #[tokio::test]
@@ -151,7 +151,10 @@ async fn nothing_falls_between_subscribing_and_syncing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hot_room_gathers_and_everybody_hears_all_in_order() {
-    let world = World::with(|options| options.hot_room_deliveries_per_second = 0).await;
+    let hot = |options: &mut EngineOptions| {
+        (options.hot_room_deliveries_per_second, options.hot_room_people_min) = (0, 0);
+    };
+    let world = World::with(hot).await;
     let (ann, bob) = (world.person("ann").await, world.person("bob").await);
     let eve = world.person("eve").await;
     let room = ann.group(&[&bob]).await;

@@ -148,7 +148,7 @@ impl World {
         options.active_room_idle_ms = if dice.percent(50) { 0 } else { u64::from(u32::MAX) };
         if dice.percent(40) {
             // Every room in which anything was told in its last second.
-            options.hot_room_deliveries_per_second = 0;
+            (options.hot_room_deliveries_per_second, options.hot_room_people_min) = (0, 0);
             options.hot_room_gather_ms = dice.between(0, 60);
         }
         (options.cached_rooms_max, options.cached_devices_max) = (CACHED_ROOMS, CACHED_DEVICES);
