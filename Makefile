@@ -133,7 +133,7 @@ need-build:
 	@scripts/need cc=build-essential
 
 need-test: need-build
-	@scripts/need chromium=chromium curl=curl pg_ctlcluster=postgresql
+	@scripts/need chromium=chromium curl=curl openssl=openssl pg_ctlcluster=postgresql
 	@cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 || rustup component add clippy rustfmt
 
 clean: ## Remove what builds made (not your data)

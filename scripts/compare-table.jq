@@ -20,7 +20,7 @@ def kind: if . == "group" then "group" elif . == "idle" then "idle" else "chat" 
 def not_equal: {
   "starling": {
     "chat": "acknowledged when it is on disk: ordered, kept as history for both, at most once by the client's id; JSON on WebSocket",
-    "group": "acknowledged when it is on disk: ordered, kept as history; permissions of each member apply",
+    "group": "acknowledged when it is on disk, not when it is delivered: ordered, kept as history; permissions of each member apply; a room with so much to tell gathers it for up to 50 ms",
     "idle": "sessions with a sync position; people are signed in"
   },
   "mosquitto": {
