@@ -58,11 +58,6 @@ impl Frame {
         Self::write(Opcode::Text, write)
     }
 
-    /// A binary message.
-    pub fn binary(bytes: &[u8]) -> Self {
-        Self::of(Opcode::Binary, bytes)
-    }
-
     /// A ping without a payload.
     pub fn ping() -> Self {
         Self(Bytes::from_static(&[FINAL | Opcode::Ping as u8, 0]))
@@ -154,11 +149,11 @@ mod tests {
         check(Frame::ping(), &[0x89, 0x00], b"");
         check(Frame::close(1000, "bye"), &[0x88, 0x05, 0x03, 0xe8], b"bye");
         check(Frame::close_silently(), &[0x88, 0x00], b"");
-        check(Frame::binary(&[7; 125]), &[0x82, 125], &[7; 125]);
-        check(Frame::binary(&[7; 126]), &[0x82, 126, 0, 126], &[7; 126]);
-        check(Frame::binary(&[7; 256]), &[0x82, 126, 1, 0], &[7; 256]);
-        check(Frame::binary(&[7; 65_535]), &[0x82, 126, 255, 255], &[7; 65_535]);
-        check(Frame::binary(&[7; 65_536]), &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0], &[7; 65_536]);
+        check(Frame::of(Opcode::Binary, &[7; 125]), &[0x82, 125], &[7; 125]);
+        check(Frame::of(Opcode::Binary, &[7; 126]), &[0x82, 126, 0, 126], &[7; 126]);
+        check(Frame::of(Opcode::Binary, &[7; 256]), &[0x82, 126, 1, 0], &[7; 256]);
+        check(Frame::of(Opcode::Binary, &[7; 65_535]), &[0x82, 126, 255, 255], &[7; 65_535]);
+        check(Frame::of(Opcode::Binary, &[7; 65_536]), &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0], &[7; 65_536]);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, Method, StatusCode, Version};
 use sha1::{Digest, Sha1};
@@ -69,11 +68,6 @@ impl Handshake {
         Ok(Self { accept: accept(key) })
     }
 
-    /// Whether the client offers a subprotocol.
-    pub fn offers(headers: &HeaderMap, protocol: &str) -> bool {
-        lists(headers, &SEC_WEBSOCKET_PROTOCOL, protocol)
-    }
-
     /// The answer: status and headers.
     pub fn answer(self) -> (StatusCode, [(HeaderName, HeaderValue); 3]) {
         let headers = [
@@ -134,12 +128,5 @@ mod tests {
         check(&Method::GET, &[("upgrade", "h2c")], HandshakeError::Upgrade);
         check(&Method::GET, &[("sec-websocket-version", "8")], HandshakeError::Version);
         check(&Method::GET, &[("sec-websocket-key", "short")], HandshakeError::Key);
-    }
-
-    #[test]
-    fn subprotocols_are_found_in_lists() {
-        let headers = headers(&[("sec-websocket-protocol", "xmpp, mqtt")]);
-        assert!(Handshake::offers(&headers, "mqtt"));
-        assert!(!Handshake::offers(&headers, "stomp"));
     }
 }

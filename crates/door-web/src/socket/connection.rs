@@ -28,6 +28,9 @@ use crate::convert::push;
 use crate::door::{Context, Door};
 use crate::failure::Failure;
 
+/// Deliveries that there is kept room for.
+const DELIVERIES_KEPT: usize = 16;
+
 /// Serves a WebSocket from its first frame to its end.
 pub(super) async fn serve(door: Door, context: Arc<Context>, mut socket: Socket<Stream>) {
     let _counted = Counted::new();
@@ -166,7 +169,7 @@ impl Connection {
                     self.socket.send(push::frame(&delivery));
                 }
                 // An idle connection holds no buffer.
-                if self.deliveries.capacity() > 16 {
+                if self.deliveries.capacity() > DELIVERIES_KEPT {
                     self.deliveries = Vec::new();
                 }
                 Ok(Rest::Nothing)
@@ -310,12 +313,13 @@ impl Connection {
     async fn finish_all(&mut self) -> Result<(), End> {
         let limit = Duration::from_millis(self.asker.door.options.drain_timeout_ms);
         let finishing = async {
-            while let Some(in_flight) = &mut self.in_flight {
+            loop {
+                // Afterwards there is nothing in flight if all is answered.
+                self.write().await?;
+                let Some(in_flight) = &mut self.in_flight else { return Ok(()) };
                 let frame = poll_fn(|context| in_flight.poll_answer(context)).await;
                 self.socket.send(frame);
-                self.write().await?;
             }
-            Ok(())
         };
         timeout(limit, finishing).await.unwrap_or_else(|_| {
             tracing::debug!(
